@@ -1,0 +1,170 @@
+"""Proof that an artifact computes what the network computed, as numbers with tolerances. No torch.
+
+A gap is the largest absolute difference between two ways of computing the same outputs. A leak is an output that moves
+when only its surroundings change: its batch neighbours, or the padding behind it.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import onnxruntime as ort
+from numpy.typing import NDArray
+
+from .manifest import FRAMES, LENGTHS, LOGITS, PROBABILITIES
+
+Floats = NDArray[np.float32]
+Forward = Callable[[Floats, NDArray[np.int64]], Floats]
+"""Frames (B, T, F) and lengths (B,) to logits (B, C)."""
+
+# Relative to the largest logit. float32 carries 1e-7; sums over hundreds of terms and frames lose two to three digits.
+_FLOAT_TOLERANCE = 1e-4
+_SURROUNDINGS_TOLERANCE = 1e-5
+_DYNAMIC_OPERATORS = frozenset({"DynamicQuantizeLinear", "DynamicQuantizeLSTM", "DynamicQuantizeMatMul"})
+
+
+@dataclass(frozen=True)
+class Gap:
+    """Two ways of computing the same outputs, and how far apart they were."""
+
+    name: str
+    case: str
+    worst: float
+    allowed: float
+    because: str
+
+    @property
+    def passed(self) -> bool:
+        return math.isfinite(self.worst) and self.worst <= self.allowed
+
+
+@dataclass(frozen=True)
+class Leak:
+    """What an output did when only its surroundings changed."""
+
+    probe: str
+    worst: float
+    leaks: bool
+    note: str
+
+
+class Artifact:
+    """An ONNX classifier behind one single-threaded session on the CPU."""
+
+    def __init__(self, path: Path) -> None:
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        self._session = ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+
+    def logits(self, frames: Floats, lengths: NDArray[np.int64]) -> Floats:
+        return self._run(LOGITS, frames, lengths)
+
+    def probabilities(self, frames: Floats, lengths: NDArray[np.int64]) -> Floats:
+        return self._run(PROBABILITIES, frames, lengths)
+
+    def _run(self, output: str, frames: Floats, lengths: NDArray[np.int64]) -> Floats:
+        return np.asarray(self._session.run([output], {FRAMES: frames, LENGTHS: lengths})[0])
+
+
+def pad(sequences: Sequence[Floats], extra: int = 0) -> tuple[Floats, NDArray[np.int64]]:
+    """Stack (T, F) sequences into (B, T_longest + extra, F) with zeros behind, and their lengths."""
+    lengths = np.array([len(sequence) for sequence in sequences], dtype=np.int64)
+    frames = np.zeros((len(sequences), int(lengths.max()) + extra, sequences[0].shape[1]), dtype=np.float32)
+    for row, sequence in zip(frames, sequences, strict=True):
+        row[: len(sequence)] = sequence
+    return frames, lengths
+
+
+def against_network(network: Forward, artifact: Artifact, sequences: Sequence[Floats]) -> list[Gap]:
+    """The artifact against the network it came from.
+
+    Args:
+        network: the torch forward.
+        sequences: real ones (T, F); cut or repeated to make lengths 1, 2, odd and longest in batches of 1 and 3.
+    """
+    gaps = [_gap(network, artifact, "real sequences", pad(sequences))]
+    longest = max(len(sequence) for sequence in sequences)
+    odd = max(3, longest // 2 | 1)
+    for length in sorted({1, 2, odd, longest}):
+        for batch in (1, 3):
+            cut = [_resize(sequences[i % len(sequences)], length) for i in range(batch)]
+            gaps.append(_gap(network, artifact, f"length {length}, batch {batch}", pad(cut)))
+    return gaps
+
+
+def _gap(network: Forward, artifact: Artifact, case: str, batch: tuple[Floats, NDArray[np.int64]]) -> Gap:
+    expected, got = network(*batch), artifact.logits(*batch)
+    allowed = _FLOAT_TOLERANCE * max(1.0, float(np.abs(expected).max()))
+    because = "float32 rounding: 1e-4 of the largest logit"
+    return Gap("torch vs onnxruntime, logits", case, _distance(expected, got), allowed, because)
+
+
+def against_float(whole: Artifact, quantized: Artifact, sequences: Sequence[Floats]) -> list[Gap]:
+    """The quantized artifact against its float one: probabilities, and labels that changed."""
+    batch = pad(sequences)
+    before, after = whole.probabilities(*batch), quantized.probabilities(*batch)
+    flipped = float((before.argmax(axis=1) != after.argmax(axis=1)).mean())
+    allowed_flips = max(0.02, 1 / len(sequences))
+    return [
+        Gap(
+            "float32 vs quantized, probabilities",
+            "real sequences",
+            _distance(before, after),
+            0.25,
+            "8-bit weights move a probability only where the float model hesitates",
+        ),
+        Gap(
+            "float32 vs quantized, share of labels changed",
+            "real sequences",
+            flipped,
+            allowed_flips,
+            "2 % of the sequences, at least one",
+        ),
+    ]
+
+
+def leaks(artifact: Artifact, sequences: Sequence[Floats]) -> list[Leak]:
+    """Probe whether neighbours in the batch, or more padding, move an output.
+
+    Args:
+        sequences: at least one; the first few are asked alone, beside loud neighbours, and with padding behind.
+    """
+    probes = list(sequences[:4])
+    alone = np.concatenate([artifact.logits(*pad([sequence])) for sequence in probes])
+    padded = np.concatenate([artifact.logits(*pad([sequence], extra=17)) for sequence in probes])
+    # Neighbours much louder and longer than the probe: a scale shared over the batch must show.
+    loud = [_resize(sequence * np.float32(20), 2 * len(sequence)) for sequence in reversed(probes)]
+    beside = np.stack(
+        [artifact.logits(*pad([sequence, *loud]))[0] for sequence in probes],
+    )
+    scale = max(1.0, float(np.abs(alone).max()))
+    return [
+        _leak("batch neighbours", _distance(alone, beside), scale),
+        _leak("padding", _distance(alone, padded), scale),
+    ]
+
+
+def _leak(probe: str, worst: float, scale: float) -> Leak:
+    allowed = _SURROUNDINGS_TOLERANCE * scale
+    moved = not worst <= allowed
+    note = f"an output moved by {worst:.2g}" if moved else f"nothing moved beyond rounding ({allowed:.0e})"
+    return Leak(probe, worst, moved, note)
+
+
+def is_dynamic(operators: Sequence[str]) -> bool:
+    """Whether a graph takes activation scales from the batch at hand, so that neighbours must leak into each other."""
+    return not _DYNAMIC_OPERATORS.isdisjoint(operators)
+
+
+def _distance(left: Floats, right: Floats) -> float:
+    if not (np.isfinite(left).all() and np.isfinite(right).all()):
+        return math.inf  # NaN compares as equal to nothing and would pass any bound written the wrong way round
+    return float(np.abs(left - right).max())
+
+
+def _resize(sequence: Floats, length: int) -> Floats:
+    """Cut or repeat (T, F) to ``length`` frames."""
+    return np.resize(sequence, (length, sequence.shape[1]))

@@ -1,0 +1,67 @@
+"""What every architecture promises, so that training, export, parity and streaming need to know no more."""
+
+from abc import ABC, abstractmethod
+
+from torch import Tensor, nn
+
+State = dict[str, Tensor]
+"""Everything a causal model remembers between frames: names to tensors whose first axis is the batch."""
+
+
+class SequenceModel(nn.Module, ABC):
+    """Maps frames to one feature vector per frame.
+
+    The promises, probed by ``tests/contract``:
+
+    - padding-proof: frames at or past ``lengths`` never change a real frame's output;
+    - neighbour-proof: the other items of a batch never change an item's output;
+    - causal, where ``causal`` says so: later frames never change an earlier output, and
+      ``step`` over the frames equals ``forward`` over the whole;
+    - bounded, where ``receptive_field`` is a number: a frame's output reads only that many latest frames.
+
+    Attributes:
+        inputs: features per input frame.
+        width: features per output frame.
+        causal: whether an output depends on its own and earlier frames only.
+        receptive_field: frames an output can see; ``None`` where unbounded.
+    """
+
+    inputs: int
+    width: int
+    causal: bool
+    receptive_field: int | None
+
+    @abstractmethod
+    def forward(self, frames: Tensor, lengths: Tensor) -> Tensor:
+        """Encode whole sequences.
+
+        Args:
+            frames: (B, T, F) zero-padded at the end.
+            lengths: (B,) int64, each 1 to T.
+
+        Returns:
+            (B, T, H); values at padded frames are unspecified.
+        """
+
+    @abstractmethod
+    def initial_state(self, batch: int) -> State:
+        """The state before the first frame, for a batch of that size.
+
+        Raises:
+            NotCausal: the model needs frames that have not come yet.
+        """
+
+    @abstractmethod
+    def step(self, frame: Tensor, state: State) -> tuple[Tensor, State]:
+        """Encode one frame (B, F) into (B, H) and the next state; ``state`` itself is left as it was.
+
+        Raises:
+            NotCausal: the model needs frames that have not come yet.
+        """
+
+
+class NotCausal(ValueError):
+    """A model that looks ahead was asked to stream."""
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__(f"{type(model).__name__} looks at later frames, so it cannot stream frame by frame")
