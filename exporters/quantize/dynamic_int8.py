@@ -5,7 +5,8 @@ speech-like lengths 1.1 to 1.6 times *slower* (docs/decisions/0003). So:
 
 - GRU, convolution and dense weights are stored as int8 with a scale a row and computed in float32;
 - LSTM layers of 64 units and more become ``DynamicQuantizeLSTM``, the one recurrent int8 kernel there is. Its
-  activation scale is taken over the whole batch, so outputs depend on batch neighbours: the verify stage probes and says so.
+  activation scale is taken over the whole batch, so outputs depend on batch neighbours: the verify stage probes it
+  and says so.
 """
 
 import tempfile

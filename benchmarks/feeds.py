@@ -1,0 +1,100 @@
+"""Inputs for a point of the batch x length grid, cut from real sequences.
+
+Real values, because random ones can leave the range that a trained network saturates or a quantizer clips in.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .providers import Feeds
+
+
+@dataclass(frozen=True)
+class Point:
+    """One point of the grid, with feeds that are cycled while it is timed.
+
+    Args:
+        batch: sequences per call.
+        length: frames per sequence.
+        feeds: one or more sets of inputs of the same shapes, input name to array.
+    """
+
+    batch: int
+    length: int
+    feeds: tuple[Feeds, ...]
+
+    def __post_init__(self) -> None:
+        if not self.feeds:
+            raise ValueError(f"batch {self.batch}, length {self.length}: at least one set of feeds is needed")
+
+
+def auto_lengths(offsets: NDArray[np.int64]) -> tuple[int, ...]:
+    """The 5 % quantile, the median and the longest of the sequence lengths; equal ones once.
+
+    >>> auto_lengths(np.array([0, 7, 17, 46]))
+    (7, 10, 29)
+    """
+    lengths = np.sort(np.diff(offsets))
+    return tuple(sorted({int(np.quantile(lengths, q, method="inverted_cdf")) for q in (0.05, 0.5, 1.0)}))
+
+
+def grid(
+    values: NDArray[np.float32],
+    offsets: NDArray[np.int64],
+    batches: tuple[int, ...],
+    lengths: tuple[int, ...],
+    *,
+    variants: int = 4,
+    seed: int = 0,
+    frames_name: str = "frames",
+    lengths_name: str = "lengths",
+) -> tuple[Point, ...]:
+    """Every (batch, length) with ``variants`` sets of feeds cut from real sequences.
+
+    A point takes sequences of at least its length, cut at its end, so that nothing is padded and the
+    time is that of ``batch * length`` real frames. Where none is long enough, sequences repeat in time.
+
+    Args:
+        values: (frames of all sequences, features) float32.
+        offsets: (sequences + 1,) first frame of each sequence.
+        batches, lengths: grid axes, each number from 1.
+        variants: sets of feeds per point.
+        seed: picks the sequences.
+    """
+    if min(*batches, *lengths, variants) < 1:
+        raise ValueError(f"batches, lengths and variants must be 1 or more; got {batches}, {lengths}, {variants}")
+    rng = np.random.default_rng(seed)
+    points = []
+    for batch in batches:
+        for length in lengths:
+            sets: tuple[Feeds, ...] = tuple(
+                {
+                    frames_name: _cut(values, offsets, batch, length, rng),
+                    lengths_name: np.full(batch, length, dtype=np.int64),
+                }
+                for _ in range(variants)
+            )
+            points.append(Point(batch, length, sets))
+    return tuple(points)
+
+
+def _cut(
+    values: NDArray[np.float32],
+    offsets: NDArray[np.int64],
+    batch: int,
+    length: int,
+    rng: np.random.Generator,
+) -> NDArray[np.float32]:
+    """(batch, length, features) from sequences that are long enough, or from all of them, repeated."""
+    sizes = np.diff(offsets)
+    candidates = np.flatnonzero(sizes >= length)
+    if not len(candidates):
+        candidates = np.flatnonzero(sizes > 0)
+    if not len(candidates):
+        raise ValueError("no sequence has a frame")
+    chosen = rng.choice(candidates, batch, replace=len(candidates) < batch)
+    steps = np.arange(length)
+    rows = np.stack([offsets[item] + steps % sizes[item] for item in chosen])
+    return np.ascontiguousarray(values[rows], dtype=np.float32)

@@ -1,0 +1,321 @@
+"""How long the contenders take, measured so that noise cannot flatter one of them.
+
+Fresh child processes (two processes can differ by a third on the same file), pinned cores, contenders that take
+turns in random order, as many samples as the percentiles need. `launches` runs the processes, `child` is what
+runs in them; here their samples become statistics. Who dies, hangs or falls short has a reason, never numbers.
+"""
+
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import machine, providers
+from .child import Job
+from .feeds import Point
+from .launches import CHILD, Series, run_launches
+from .statistics import Estimate, Percentile, clustered_ratio, minimum_samples, percentile
+
+PERCENTILES = (50.0, 90.0, 95.0)
+NOISY_SPREAD = 0.25  # of the median: the middle half of the samples, or the launches' medians
+
+
+@dataclass(frozen=True)
+class LatencyCell:
+    """One contender at one point of the grid on one provider, bound buffers, all launches pooled.
+
+    ``percentiles`` carry 99 % order-statistic intervals, widened to the same percentile of each launch alone,
+    because launches differ by more than the samples in one of them do.
+    """
+
+    provider: str
+    batch: int
+    length: int
+    threads: int
+    n: int
+    min_us: float
+    percentiles: tuple[Percentile, ...]
+    faster_than_teacher: Estimate | None  # reference time / this time; None for the reference itself
+    histogram_us: tuple[float, ...]  # 101 quantiles: 0 %, 1 %, … 100 %
+    noisy: bool
+    noise: str
+
+
+@dataclass(frozen=True)
+class Latency:
+    """All cells of one contender, with session creation and first run as medians over launches.
+
+    Both are those of a warm process and a cached file; ``first_run_ms`` is at the first point of the grid.
+    """
+
+    cells: tuple[LatencyCell, ...]
+    load_ms: float | None
+    first_run_ms: float | None
+
+
+@dataclass(frozen=True)
+class PlainRun:
+    """Median of ``session.run()`` with numpy in and out, beside the bound number of the same cell."""
+
+    contender: str
+    provider: str
+    batch: int
+    length: int
+    p50: Percentile
+
+
+@dataclass(frozen=True)
+class Unmeasured:
+    """Why a contender has no numbers on a provider.
+
+    ``kind`` is one of ``absent``, ``fell back``, ``refused``, ``died``, ``hung``, ``fell short``.
+    """
+
+    contender: str
+    provider: str
+    kind: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class ProviderFacts:
+    """A provider that was asked for: whether it was used, with the proof, or why not."""
+
+    name: str
+    available: bool
+    reason: str
+    required: bool = False
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """What `measure` found. A contender without any numbers is absent from ``latency``."""
+
+    latency: dict[str, Latency]
+    unmeasured: tuple[Unmeasured, ...]
+    providers: tuple[ProviderFacts, ...]
+    plain_runs: tuple[PlainRun, ...]
+    settings: dict[str, str]  # how it was measured
+    noise: dict[str, str]  # what disturbed it
+
+
+def measure(
+    contenders: Mapping[str, Path],
+    points: Sequence[Point],
+    *,
+    reference: str | None = None,
+    provider_names: Sequence[str] = ("cpu",),
+    required: Sequence[str] = (),
+    threads: int = 1,
+    launches: int = 3,
+    samples: int = 200,
+    seed: int = 0,
+    timeout_s: float = 300.0,
+    child: Sequence[str] = CHILD,
+) -> Measurement:
+    """Latency of ONNX files against each other, interleaved in the same processes.
+
+    Args:
+        contenders: id to model file; all take inputs out of the points' feeds.
+        points: the grid with its feeds, see `feeds.grid`.
+        reference: the contender that the others' ``faster_than_teacher`` refers to.
+        provider_names: such as ``cpu`` and ``cuda``; one that is not there yields facts, no error.
+        required: those of them that the caller will insist on; only passed on to the facts.
+        threads: intra-op threads, one core each.
+        launches: fresh processes per provider, from 1; the ratio's interval needs 2 or more to mean much.
+        samples: least timed runs per contender and point over all launches; raised to what p95 needs (90).
+        timeout_s: of one child process; it is killed then.
+        child: the command that does the timing; tests replace it.
+
+    Raises ValueError for what cannot be measured, such as more threads than cores.
+    """
+    _check(contenders, points, reference, threads, launches)
+    found = [providers.availability(name) for name in provider_names]
+    job = Job(
+        contenders={one: str(path) for one, path in contenders.items()},
+        points=[(point.batch, point.length) for point in points],
+        threads=threads,
+        seed=seed,
+        samples=-(-max(samples, minimum_samples(max(PERCENTILES))) // launches),
+    )
+    present = [one.name for one in found if one.available]
+    series = _run_all(job, points, present, launches, timeout_s, child)
+    everyone = {one: _latency(one, points, series, reference, threads, seed) for one in contenders}
+    return Measurement(
+        latency={one: latency for one, latency in everyone.items() if latency is not None},
+        unmeasured=tuple(_unmeasured(series)),
+        providers=tuple(_provider_facts(one, series.get(one.name), one.name in required) for one in found),
+        plain_runs=tuple(_plain_runs(contenders, points, series)),
+        settings=_settings(threads, launches, series),
+        noise=machine.describe_noise([one.noise for run in series.values() for one in run.launches]),
+    )
+
+
+def _check(
+    contenders: Mapping[str, Path],
+    points: Sequence[Point],
+    reference: str | None,
+    threads: int,
+    launches: int,
+) -> None:
+    cores = len(machine.usable_cores())
+    if not contenders or not points:
+        raise ValueError(f"contenders and points must not be empty; got {len(contenders)} and {len(points)}")
+    if reference is not None and reference not in contenders:
+        raise ValueError(f"reference must be one of {', '.join(contenders)}; got {reference!r}")
+    if launches < 1:
+        raise ValueError(f"launches must be 1 or more; got {launches}")
+    if not 1 <= threads <= cores:
+        raise ValueError(f"threads must be from 1 to {cores}, the usable cores; got {threads}")
+
+
+def _run_all(
+    job: Job, points: Sequence[Point], names: Sequence[str], launches: int, timeout_s: float, child: Sequence[str]
+) -> dict[str, Series]:
+    with tempfile.TemporaryDirectory(prefix="seqpress-bench-") as scratch:
+        stored = Path(scratch, "feeds.npz")
+        np.savez(stored, **_flat(points))
+        return {
+            name: run_launches(
+                replace(job, provider=name, feeds=str(stored)), launches, timeout_s, child, Path(scratch)
+            )
+            for name in names
+        }
+
+
+def _unmeasured(series: Mapping[str, Series]) -> Iterator[Unmeasured]:
+    for name, run in series.items():
+        for contender, (kind, reason) in sorted(run.dropped.items()):
+            yield Unmeasured(contender, name, kind, reason)
+
+
+def _flat(points: Sequence[Point]) -> dict[str, Any]:
+    return {
+        f"{at}/{variant}/{name}": array
+        for at, point in enumerate(points)
+        for variant, feeds in enumerate(point.feeds)
+        for name, array in feeds.items()
+    }
+
+
+def _latency(
+    contender: str,
+    points: Sequence[Point],
+    series: Mapping[str, Series],
+    reference: str | None,
+    threads: int,
+    seed: int,
+) -> Latency | None:
+    """All providers' cells of one contender; None where none could be measured."""
+    runs = {name: run for name, run in series.items() if run.measured(contender)}
+    if not runs:
+        return None
+    cells = tuple(
+        _cell(contender, name, point, at, run, reference, threads, seed)
+        for name, run in runs.items()
+        for at, point in enumerate(points)
+    )
+    first = next(iter(runs.values())).launches  # of the first provider asked for: usually the CPU
+    return Latency(
+        cells,
+        load_ms=median(one.load_ns[contender] for one in first) / 1e6,
+        first_run_ms=median(one.first_run_ns[contender] for one in first) / 1e6,
+    )
+
+
+def _cell(
+    contender: str,
+    provider: str,
+    point: Point,
+    at: int,
+    run: Series,
+    reference: str | None,
+    threads: int,
+    seed: int,
+) -> LatencyCell:
+    blocks = run.blocks_ns(contender, at)
+    by_launch = [np.concatenate([np.asarray(block) for block in one]) / 1e3 for one in blocks]
+    pooled = np.concatenate(by_launch)
+    ratio = None
+    if reference is not None and reference != contender and run.measured(reference):
+        against = run.blocks_ns(reference, at)
+        pairs = zip(against, blocks, strict=True)
+        ratio = clustered_ratio([_log_ratios(these, those) for these, those in pairs], seed=seed)
+    noise = _noise(pooled, by_launch)
+    return LatencyCell(
+        provider,
+        point.batch,
+        point.length,
+        threads,
+        n=len(pooled),
+        min_us=float(pooled.min()),
+        percentiles=tuple(_widened(percentile(pooled, p), by_launch) for p in PERCENTILES),
+        faster_than_teacher=ratio,
+        histogram_us=tuple(float(q) for q in np.quantile(pooled, np.linspace(0, 1, 101))),
+        noisy=bool(noise),
+        noise=noise,
+    )
+
+
+def _log_ratios(reference: Sequence[Sequence[int]], this: Sequence[Sequence[int]]) -> list[float]:
+    """One number per round: both blocks of a round ran within the same few milliseconds."""
+    return [float(np.log(np.median(a) / np.median(b))) for a, b in zip(reference, this, strict=True)]
+
+
+def _widened(pooled: Percentile, by_launch: Sequence[NDArray[np.float64]]) -> Percentile:
+    own = [float(np.quantile(one, pooled.p / 100, method="inverted_cdf")) for one in by_launch]
+    return replace(
+        pooled,
+        low_us=None if pooled.low_us is None else min(pooled.low_us, *own),
+        high_us=None if pooled.high_us is None else max(pooled.high_us, *own),
+    )
+
+
+def _noise(pooled: NDArray[np.float64], by_launch: Sequence[NDArray[np.float64]]) -> str:
+    """Empty where the cell was quiet."""
+    low, middle, high = np.quantile(pooled, [0.25, 0.5, 0.75])
+    medians = [float(np.median(one)) for one in by_launch]
+    found = []
+    if high - low > NOISY_SPREAD * middle:
+        found.append(f"the middle half of the samples spans {100 * (high - low) / middle:.0f} % of the median")
+    if max(medians) - min(medians) > NOISY_SPREAD * middle:
+        found.append(f"medians of the launches lie between {min(medians):.4g} and {max(medians):.4g} µs")
+    return "; ".join(found)
+
+
+def _plain_runs(contenders: Iterable[str], points: Sequence[Point], series: Mapping[str, Series]) -> Iterator[PlainRun]:
+    for name, run in series.items():
+        for contender in filter(run.measured, contenders):
+            for at, point in enumerate(points):
+                taken = [np.asarray(one.points[at][contender].plain_ns) for one in run.launches]
+                p50 = percentile(np.concatenate(taken) / 1e3, 50)
+                yield PlainRun(contender, name, point.batch, point.length, p50)
+
+
+def _provider_facts(found: providers.Availability, run: Series | None, required: bool) -> ProviderFacts:
+    if run is None:
+        return ProviderFacts(found.name, False, found.reason, required)
+    survivors = [placed for one in run.launches[:1] for who, placed in one.placed.items() if run.measured(who)]
+    if survivors:
+        here, nodes = (sum(counts) for counts in zip(*survivors, strict=True))
+        wanted = providers.execution_provider(found.name)
+        reason = f"{here} of {nodes} nodes of {len(survivors)} model{'s' * (len(survivors) > 1)} ran on {wanted}"
+    else:
+        reason = "; ".join(sorted({why for _, why in run.dropped.values()}))
+    return ProviderFacts(found.name, True, reason, required)
+
+
+def _settings(threads: int, launches: int, series: Mapping[str, Series]) -> dict[str, str]:
+    pinned = sorted({core for run in series.values() for one in run.launches for core in one.cores})
+    return {
+        "processes": f"{launches} fresh ones per provider, contenders interleaved in random order",
+        "session threads": f"{threads} intra-op, 1 inter-op, spinning on",
+        "graph optimization": "all",
+        "pinned cores": ", ".join(str(core) for core in pinned) or "not pinned",
+        "buffers": "bound once; sets of real sequences cycled",
+    }

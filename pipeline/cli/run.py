@@ -1,0 +1,73 @@
+"""``compress run``: the whole job."""
+
+from pathlib import Path
+
+from .arguments import Json, Overrides, PipelineFile
+from .options import Jobs, NoCacheRead, NoWait, Only, Out, StoreFolder, Strict
+
+EXAMPLES = (
+    "compress run pipeline.yaml",
+    "compress run pipeline.yaml --set distill.losses[0].temperature=4",
+    "compress run pipeline.yaml --only gru-32 --jobs 1",
+    "compress run pipeline.yaml --strict --json > outcome.json",
+)
+
+
+def run(
+    path: PipelineFile = "pipeline.yaml",
+    overrides: Overrides = None,
+    only: Only = None,
+    jobs: Jobs = None,
+    out: Out = None,
+    store: StoreFolder = None,
+    no_cache_read: NoCacheRead = False,
+    no_wait: NoWait = False,
+    strict: Strict = False,
+    as_json: Json = False,
+) -> None:
+    """Train or load the teacher, distill, export, quantize, verify, benchmark and report.
+
+    What is in the store already is not computed again. A run folder runs/NAME/NUMBER appears only when it is whole,
+    with the ONNX files and the report; runs/NAME/latest points at the last one. The exit code is 5 where a budget
+    failed.
+    """
+    from ..config import load
+    from ..config.references import check_references
+    from ..job import Request
+    from ..job import run as run_job
+    from .live import Live
+
+    loaded = load(path, overrides or [])
+    check_references(loaded)
+    request = Request(
+        loaded,
+        store=store,
+        out=out,
+        jobs=jobs,
+        only=only or (),
+        no_cache_read=no_cache_read,
+        wait=not no_wait,
+        strict=strict,
+    )
+    with Live() as live:
+        done = run_job(request, live)
+    if as_json:
+        from .console import say_json
+
+        say_json({"exit_code": done.report.exit_code, "folder": str(done.folder)} | done.report.model_dump(mode="json"))
+    else:
+        from rich.console import Console
+
+        from ..report.terminal import print_card
+
+        print_card(done.report, Console(), _shown(done.folder))
+    if done.report.exit_code:
+        from .verdict import failed
+
+        raise failed(done.report, loaded)
+
+
+def _shown(folder: Path) -> str:
+    """The run folder, relative to where the user stands if it lies below."""
+    here = Path.cwd()
+    return str(folder.relative_to(here) if folder.is_relative_to(here) else folder)

@@ -1,0 +1,68 @@
+"""The files of your own that a checked configuration names: are they there? Nothing is run or read."""
+
+import sys
+from collections.abc import Iterator
+from importlib.machinery import PathFinder
+from pathlib import Path
+
+from ..errors import ConfigError, Fault
+from .data import NpzData, PythonData
+from .loader import Loaded
+from .nearest import nearest
+
+
+def check_references(loaded: Loaded) -> None:
+    """Look for every local file that the configuration names.
+
+    Raises:
+        ConfigError: with every file or module that is not there.
+    """
+    faults = list(_missing(loaded))
+    if faults:
+        raise ConfigError(faults)
+
+
+def _missing(loaded: Loaded) -> Iterator[Fault]:
+    data, teacher = loaded.config.data, loaded.config.teacher
+    named: list[tuple[str, str]] = []
+    if isinstance(data, NpzData):
+        named.append(("data.path", data.path))
+    if isinstance(data, PythonData):
+        named += [(f"data.files[{index}]", name) for index, name in enumerate(data.files)]
+        if not _importable(data.entry.partition(":")[0], loaded.folder):
+            hint = f"it is searched in {loaded.folder} and in the installed packages"
+            yield Fault(
+                "config.missing-module", loaded.where("data.entry"), "must name a module", repr(data.entry), hint
+            )
+    if teacher.weights is not None:
+        named.append(("teacher.weights", teacher.weights))
+    for path, name in named:
+        yield from _missing_file(loaded, path, name)
+
+
+def _missing_file(loaded: Loaded, path: str, name: str) -> Iterator[Fault]:
+    target = loaded.folder / name
+    try:
+        if target.is_file():
+            return
+        neighbours = [other.name for other in target.parent.iterdir()] if target.parent.is_dir() else []
+    except OSError:
+        neighbours = []
+    near = nearest(target.name, neighbours)
+    hint = f"did you mean: {' or '.join(str(Path(name).parent / other) for other in near)}" if near else ""
+    hint = hint or f"paths start at the folder of the YAML file: {loaded.folder}"
+    yield Fault("config.missing-file", loaded.where(path), "must name a file that exists", repr(name), hint)
+
+
+def _importable(module: str, folder: Path) -> bool:
+    """Whether the import system would find ``module``, without running its packages."""
+    search: list[str] | None = [str(folder), *sys.path]
+    parts = module.split(".")
+    for depth, name in enumerate(parts, start=1):
+        spec = PathFinder.find_spec(".".join(parts[:depth]), search)
+        if spec is None:
+            return depth == 1 and name in sys.builtin_module_names
+        search = list(spec.submodule_search_locations) if spec.submodule_search_locations is not None else None
+        if search is None:
+            return depth == len(parts)
+    return True

@@ -1,0 +1,73 @@
+"""Rules between values, checked on the raw file: so a fault elsewhere never hides them."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from pydantic import ValidationError
+
+from .benchmark import Benchmark
+from .budgets import Budgets
+from .document import Node
+from .faults import Path, Translator
+from .pipeline import PipelineConfig, unlisted_providers
+from .shape import fields
+
+#: Under these a user is free: the arguments of the user's own function.
+FREE = ("data", "arguments")
+
+
+def check_relations(root: Node, data: dict[str, Any], translator: Translator) -> None:
+    """Add the faults of values that do not go together.
+
+    Args:
+        root: the file.
+        data: the same as plain data, with misspelled variants put right.
+        translator: takes the faults.
+    """
+    for path, before, node in _repeated(root, ()):
+        if path[0] in PipelineConfig.model_fields:
+            translator.add(path, "config.duplicate-value", f"repeats [{before}]", node.shown(), "keep one of the two")
+    for name, other in _same_but_for_case(data.get("students")):
+        hint = "they become folders, which some systems cannot tell apart"
+        translator.add(("students", name), "config.name", f"differs from {other} only in case", "", hint, key=True)
+    for name, provider, listed in _never_timed(data):
+        rule = f"must name a provider that benchmark.providers lists ({', '.join(listed)})"
+        hint = f"add {provider} to benchmark.providers, or delete the budget"
+        translator.add(("budgets", name), "config.budget-provider", rule, provider, hint, key=True)
+
+
+def _repeated(node: Node, path: Path) -> Iterator[tuple[Path, int, Node]]:
+    """Values that a list has twice, with the index of the first: every list of ours is a set."""
+    if path == FREE:
+        return
+    if isinstance(node.content, dict):
+        for key, child in node.content.items():
+            yield from _repeated(child, (*path, key))
+    elif isinstance(node.content, list):
+        first: dict[str, int] = {}
+        for index, child in enumerate(node.content):
+            value = child.plain()
+            value = value.get("name", value) if isinstance(value, dict) else value
+            if first.setdefault(repr(value), index) != index:
+                yield (*path, index), first[repr(value)], child
+
+
+def _same_but_for_case(students: Any) -> Iterator[tuple[str, str]]:
+    folded: dict[str, str] = {}
+    for name in students if isinstance(students, dict) else ():
+        if folded.setdefault(name.lower(), name) != name:
+            yield name, folded[name.lower()]
+
+
+def _never_timed(data: dict[str, Any]) -> Iterator[tuple[str, str, list[str]]]:
+    """Latency budgets on providers that the benchmark does not list: (budget, provider, listed providers)."""
+    budgets = data.get("budgets")
+    try:
+        benchmark = Benchmark.model_validate(data.get("benchmark", {}))
+    except ValidationError:
+        return  # it has its own faults
+    listed = [str(request.name) for request in benchmark.providers]
+    known = [key for key, _ in fields(Budgets)]
+    written = [name for name in budgets if name in known] if isinstance(budgets, dict) else []
+    for name, provider in unlisted_providers(written, listed):
+        yield name, provider, listed

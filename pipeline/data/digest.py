@@ -1,0 +1,25 @@
+"""What identifies the content of a data source, at the price of reading its bytes once."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from .sources import source
+
+
+def source_digest(options: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """SHA-256 of everything outside the options that can change the data.
+
+    Paths are left out (a moved file is the same data) and no user code runs: a Python entry point is digested by the
+    text of its modules and of the ``files`` it declares.
+
+    Args:
+        options: the ``data`` section as plain values, with ``source``.
+        folder: where the YAML file lies.
+
+    Raises:
+        ConfigError: a file, data set, module or function that does not exist.
+        InputRejected: not a regular file.
+        EnvironmentFault: unreadable, or the library that carries the data is not installed.
+    """
+    return {"source": options["source"], **source(options["source"]).digest(options, folder)}

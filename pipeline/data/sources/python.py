@@ -1,0 +1,214 @@
+"""Sequences from the user's own Python function: ``entry: "module:function"``.
+
+The function gets ``arguments`` and returns an iterable of dicts, one a sequence:
+
+    frames  (T, F) numbers      label  text or integer
+    group   optional            split  optional: 'train', 'validation', 'test'
+
+This is the user's code and runs with the user's rights; nothing here is a sandbox. What it raises is named as its own,
+with file and line. What it prints goes to stderr.
+"""
+
+import ast
+import difflib
+import importlib
+import inspect
+import sys
+import traceback
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, redirect_stdout
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+
+from ...errors import ConfigError, Fault, InputRejected, StageFailed
+from ..files import open_regular, sha256
+from ..modules import source_files
+from ..raw import Array, Found, Raw, counted, first, listed, quoted
+
+_WHERE = "data.entry"
+_REQUIRED, _OPTIONAL = ("frames", "label"), ("group", "split")
+
+
+def read(options: Mapping[str, Any], folder: Path) -> tuple[Raw, dict[str, Any]]:
+    """Calls the entry and collects what it yields."""
+    entry, arguments = options["entry"], options.get("arguments") or {}
+    code = digest(options, folder)
+    with _importable(folder, code["modules"]), redirect_stdout(sys.stderr):
+        function = _function(entry, folder)
+        _check_arguments(function, entry, arguments)
+        with _UserCode(entry, folder):
+            returned = function(**arguments)
+        if isinstance(returned, (str, bytes, Mapping)) or not isinstance(returned, Iterable):
+            got = type(returned).__name__
+            raise InputRejected(Fault("data.layout", entry, "must return an iterable of dicts", got))
+        with _UserCode(entry, folder):
+            given = list(returned)
+    return _collect(given, entry), code
+
+
+def digest(options: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """SHA-256 of the entry's module, the modules of its own it imports, and the declared ``files``."""
+    module, _, function = options["entry"].partition(":")
+    paths = source_files(module, folder)
+    _check_defined(paths[module], module, function)
+    modules = {name: _sha256(path, _WHERE, path.name) for name, path in paths.items()}
+    declared = options.get("files") or ()
+    files = {name: _sha256(folder / name, f"data.files[{i}]", name) for i, name in enumerate(declared)}
+    return {"modules": modules, "files": files}
+
+
+def _sha256(path: Path, where: str, shown: str) -> str:
+    with open_regular(path.resolve() if where == _WHERE else path, where, shown) as file:
+        return sha256(file)
+
+
+def _check_defined(path: Path, module: str, function: str) -> None:
+    """Refuses a misspelled function at plan time; a name that is made at run time must at least be assigned."""
+    if path.suffix != ".py":
+        return
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_bytes())):
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef, ast.AsyncFunctionDef)):
+            names.add(node.name)
+        elif isinstance(node, ast.alias):
+            names.add(node.asname or node.name)
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            names.add(node.id)
+    if function not in names and "*" not in names:
+        near = difflib.get_close_matches(function, sorted(names), 1)
+        hint = f"did you mean: {module}:{near[0]}" if near else f"{path.name} defines no {function!r}"
+        rule = "must name a function of that module"
+        raise ConfigError(Fault("data.missing-function", _WHERE, rule, repr(f"{module}:{function}"), hint))
+
+
+@contextmanager
+def _importable(folder: Path, modules: Iterable[str]) -> Iterator[None]:
+    """The folder on the path while user code runs; its modules are forgotten after, so that an edit is seen."""
+    fresh = [name for name in modules if name not in sys.modules]
+    quiet = sys.dont_write_bytecode
+    sys.path.insert(0, str(folder))
+    sys.dont_write_bytecode = True  # a user's folder is not ours to write in
+    importlib.invalidate_caches()
+    try:
+        yield
+    finally:
+        sys.path.remove(str(folder))
+        sys.dont_write_bytecode = quiet
+        for name in fresh:
+            sys.modules.pop(name, None)
+
+
+def _function(entry: str, folder: Path) -> Callable[..., Any]:
+    module_name, _, name = entry.partition(":")
+    with _UserCode(entry, folder):
+        module = importlib.import_module(module_name)
+    function = getattr(module, name, None)
+    if not callable(function):
+        got = "nothing" if function is None else type(function).__name__
+        raise InputRejected(Fault("data.missing-function", _WHERE, f"must name a function, {entry}", got))
+    return function
+
+
+def _check_arguments(function: Callable[..., Any], entry: str, arguments: Mapping[str, Any]) -> None:
+    try:
+        inspect.signature(function).bind(**arguments)
+    except TypeError as error:
+        rule = f"must fit {entry}{inspect.signature(function)}: {error}"
+        raise InputRejected(Fault("data.arguments", "data.arguments", rule)) from error
+    except ValueError:
+        return  # a builtin without a signature: the call will tell
+
+
+class _UserCode:
+    """Turns whatever the user's code raises into a StageFailed that names its file and line.
+
+    A context manager and not an except clause, because it must see ``SystemExit`` too. Ctrl-C and a full memory pass.
+    """
+
+    def __init__(self, entry: str, folder: Path) -> None:
+        self.entry, self.folder = entry, folder
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is None or isinstance(error, (KeyboardInterrupt, MemoryError, GeneratorExit)):
+            return
+        said = str(error).splitlines()[0][:300] if str(error) else ""
+        rule = f"raised {type(error).__name__}" + (f": {said}" if said else "")
+        hint = f"this is your own code, called as data.entry {self.entry!r}; run it by itself to debug it"
+        raise StageFailed(Fault("data.user-code", self._place(error, trace), rule, hint=hint)) from error
+
+    def _place(self, error: BaseException, trace: TracebackType | None) -> str:
+        """The last line of the user's own on the way to the error."""
+        if isinstance(error, SyntaxError) and error.filename:
+            return f"{Path(error.filename).name}:{error.lineno} "
+        frames = traceback.extract_tb(trace)
+        own = [frame for frame in frames if self._is_own(Path(frame.filename))]
+        if not own:
+            return self.entry
+        return f"{Path(own[-1].filename).relative_to(self.folder)}:{own[-1].lineno}  {own[-1].name}"
+
+    def _is_own(self, path: Path) -> bool:
+        """Inside the user's folder, where a virtual environment may lie as well."""
+        return path.is_relative_to(self.folder) and "site-packages" not in path.parts
+
+
+def _collect(given: list[Any], entry: str) -> Raw:
+    """The dicts as a Raw; one fault a kind for those that are not in form."""
+    problems: dict[str, list[str]] = {}
+    items: list[Array] = []
+    for index, item in enumerate(given):
+        problem = _item_problem(item)
+        frames = None
+        if problem is None:
+            try:
+                frames = np.asarray(item["frames"])
+            except (ValueError, TypeError, RuntimeError) as error:  # nested lists of unequal length, a CUDA tensor
+                problem = ("must hold 'frames' that make an array", str(error).splitlines()[0][:160])
+        if problem is not None:
+            problems.setdefault(problem[0], []).append(f"item {index}: {problem[1]}")
+        elif frames is not None:
+            items.append(frames)
+    found = Found()
+    for rule, examples in problems.items():
+        found.fault("layout", entry, rule, counted(len(examples), "item") + " in another form", first(examples))
+    for key in _OPTIONAL if not problems else ():
+        without = [f"item {i} has none" for i, item in enumerate(given) if item.get(key) is None]
+        if 0 < len(without) < len(given):
+            rule = f"must give {key!r} for every item or for none"
+            found.fault("layout", entry, rule, counted(len(without), "item") + " without", first(without))
+    if found.faults:
+        raise InputRejected(found.faults)
+    return Raw(
+        name=entry,
+        kind=f"python {entry}",
+        items=items,
+        labels=[item["label"] for item in given],
+        groups=_texts(given, "group"),
+        split=_texts(given, "split"),
+    )
+
+
+def _item_problem(item: object) -> tuple[str, str] | None:
+    if not isinstance(item, Mapping):
+        return "must yield dicts", type(item).__name__
+    missing = [key for key in _REQUIRED if key not in item]
+    unknown = [str(key) for key in item if key not in (*_REQUIRED, *_OPTIONAL)]
+    if missing:
+        rule = f"must yield dicts with {listed([repr(key) for key in missing])}"
+        return rule, f"has {quoted(sorted(map(str, item))) or 'nothing'}"
+    if unknown:
+        near = difflib.get_close_matches(unknown[0], (*_REQUIRED, *_OPTIONAL), 1)
+        hint = f"; did you mean {near[0]!r}" if near else ""
+        return "must yield dicts with frames, label, group and split only", f"has {quoted(unknown)}{hint}"
+    return None
+
+
+def _texts(given: list[Any], key: str) -> list[str] | None:
+    return None if not given or given[0].get(key) is None else [str(item[key]) for item in given]

@@ -1,0 +1,149 @@
+"""Which item goes into which split: the source's own, or holdouts cut by class, by group or at random.
+
+A cut depends on the items' order, their classes or groups, the fraction and the seed, and on nothing else. The test
+split is cut first, validation from what is left of training.
+"""
+
+import difflib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from .batches import TEST, VALIDATION, shuffled
+from .labels import Labels
+from .raw import SPLITS, Found, Integers, Raw, counted, first, listed, quoted
+
+Splits = dict[str, Integers]  # name -> item indices, ascending
+
+
+def assign(raw: Raw, labels: Labels, options: Mapping[str, Any], seed: int, found: Found) -> Splits | None:
+    """Item indices of train, validation and test; None where no such split can be made.
+
+    ``options["test"]`` cuts a test split and sets the source's own splits aside. Without it the source's own test
+    split stands, and its own validation split, where there is one, stands before ``options["validation"]``.
+    """
+    everything = np.arange(len(raw), dtype=np.int64)
+    own = _own(raw, found)
+    if own is None:
+        return None
+    if options.get("test") is not None:
+        if own:
+            text = f"{raw.name} has a split of its own; data.test is set, so it was not used."
+            found.finding("warning", "data", text)
+        rest, test = _cut(everything, raw, labels, options["test"], seed, "test", found)
+        rest, validation = _cut(rest, raw, labels, options["validation"], seed, "validation", found)
+    elif "test" not in own:
+        rule = f"must be set, because {raw.name} has no test split of its own"
+        found.fault("no-test", "data.test", rule, hint="write under data:  test: {fraction: 0.2, by: class}")
+        return None
+    elif "validation" in own:
+        found.finding("info", "data", f"The validation split is {raw.name}'s own; data.validation was not used.")
+        rest, validation, test = own.get("train", everything[:0]), own["validation"], own["test"]
+    else:
+        rest, validation = _cut(
+            own.get("train", everything[:0]), raw, labels, options["validation"], seed, "validation", found
+        )
+        test = own["test"]
+    return None if found.faults else dict(zip(SPLITS, (rest, validation, test), strict=True))
+
+
+def _own(raw: Raw, found: Found) -> Splits | None:
+    """The source's own split; empty if it has none, None if it is not in form."""
+    if raw.split is None:
+        return {}
+    unknown = [(index, name) for index, name in enumerate(raw.split) if name not in SPLITS]
+    if unknown:
+        near = difflib.get_close_matches(unknown[0][1], SPLITS, 1, 0.4)
+        examples = [f"{raw.item(index)}: {name!r}"[:120] for index, name in unknown]
+        got = counted(len(unknown), "item") + " outside"
+        hint = f"did you mean: {near[0]}" if near else ""
+        where = f"{raw.name}  split"
+        found.fault("split-value", where, f"must be one of {listed(SPLITS)}", got, first(examples), hint)
+        return None
+    names = np.array(raw.split)
+    return {name: np.flatnonzero(names == name) for name in SPLITS if (names == name).any()}
+
+
+def _cut(
+    pool: Integers,
+    raw: Raw,
+    labels: Labels,
+    holdout: Mapping[str, Any],
+    seed: int,
+    name: str,
+    found: Found,
+) -> tuple[Integers, Integers]:
+    """Kept and held-out part of ``pool``, both ascending; a fault where one of them would be empty."""
+    fraction, by = float(holdout["fraction"]), holdout["by"]
+    order = shuffled(len(pool), seed, TEST if name == "test" else VALIDATION)
+    if by == "group" and raw.groups is None:
+        hint = "give the source groups, or cut by: class"
+        found.fault("no-groups", f"data.{name}.by", "needs groups in the source", "'group'", hint=hint)
+        return pool, pool[:0]
+    if len(pool) < 2:
+        rule = f"needs at least 2 training items to hold some out, {raw.name} has {len(pool)}"
+        found.fault("too-few", f"data.{name}", rule)
+        return pool, pool[:0]
+    if by == "class":
+        held = by_class(labels.codes[pool], fraction, order)
+        _check_classes(labels.codes[pool], labels.names, name, found)
+    elif by == "group" and raw.groups is not None:
+        groups = [raw.groups[index] for index in pool]
+        held = by_group(groups, fraction, order)
+        if len(set(groups)) < 2:
+            found.fault("too-few", f"data.{name}", "needs at least 2 groups to hold one out", f"{groups[0]!r} only")
+    else:
+        held = np.zeros(len(pool), np.bool_)
+        held[order[: min(max(1, round(fraction * len(pool))), len(pool) - 1)]] = True
+    return pool[~held], pool[held]
+
+
+def by_class(codes: Integers, fraction: float, order: Integers) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    """Marks a share of every class: at least one item held out and one kept of each class of two or more.
+
+    The total is ``round(fraction × items)`` where these limits allow, shared out by largest remainder.
+
+    Args:
+        codes: class of each item (items,).
+        fraction: share to hold out, above 0 and below 1.
+        order: a permutation of the items: the first of each class in it are held out.
+
+    >>> by_class(np.array([0, 0, 0, 0, 1, 1]), 0.5, np.arange(6)).tolist()
+    [True, True, False, False, True, False]
+    """
+    classes, inverse, counts = np.unique(codes, return_inverse=True, return_counts=True)
+    quota = fraction * counts
+    share = np.floor(quota).astype(np.int64)
+    missing = round(fraction * len(codes)) - int(share.sum())
+    share[np.argsort(share - quota, kind="stable")[: max(missing, 0)]] += 1
+    share = np.clip(share, np.minimum(1, counts - 1), np.maximum(counts - 1, 0))
+    held = np.zeros(len(codes), np.bool_)
+    ordered = inverse[order]
+    for number in range(len(classes)):
+        held[order[ordered == number][: share[number]]] = True
+    return held
+
+
+def by_group(
+    groups: Sequence[str], fraction: float, order: Integers
+) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    """Marks whole groups, in random order, until their items come nearest to the fraction; one group always stays.
+
+    >>> by_group(["a", "a", "b", "c"], 0.5, np.array([0, 1, 2, 3])).tolist()
+    [True, True, False, False]
+    """
+    names, inverse, counts = np.unique(np.array(groups), return_inverse=True, return_counts=True)
+    sequence = list(dict.fromkeys(inverse[order].tolist()))
+    totals = np.cumsum(counts[sequence])[: max(len(names) - 1, 1)]
+    last = int(np.argmin(np.abs(totals - fraction * len(groups))))
+    return np.isin(inverse, sequence[: last + 1]) if len(names) > 1 else np.zeros(len(groups), np.bool_)
+
+
+def _check_classes(codes: Integers, names: Sequence[str], split: str, found: Found) -> None:
+    counts = np.bincount(codes, minlength=len(names))
+    single = [name for name, count in zip(names, counts, strict=True) if count == 1]
+    if single:
+        rule = "needs at least 2 training items of each class: one to hold out, one to keep"
+        hint = f"collect more of them, or cut data.{split} by: random"
+        found.fault("too-few", f"data.{split}", rule, f"1 of {quoted(single)}", hint=hint)

@@ -1,0 +1,26 @@
+"""Soft targets: learn the teacher's whole distribution (Hinton, Vinyals, Dean 2015, arXiv 1503.02531)."""
+
+from torch import Tensor
+from torch.nn import functional as F
+
+from ..training.batch import Batch
+from ..training.loop import Loss
+
+
+def soft_targets(temperature: float) -> Loss:
+    """Kullback-Leibler divergence from the teacher's tempered distribution to the student's, times temperature².
+
+    The factor keeps the gradient's size independent of the temperature, as in section 2.1 of the paper.
+
+    Args:
+        temperature: above 0; higher shows more of the teacher's smaller probabilities.
+    """
+
+    def loss(logits: Tensor, batch: Batch) -> Tensor:
+        if batch.teacher_logits is None:
+            raise ValueError("soft targets need the teacher's logits in the batch")
+        student = F.log_softmax(logits / temperature, dim=-1)
+        teacher = F.log_softmax(batch.teacher_logits / temperature, dim=-1)
+        return temperature**2 * F.kl_div(student, teacher, log_target=True, reduction="batchmean")
+
+    return loss

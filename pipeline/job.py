@@ -1,0 +1,232 @@
+"""One run of a pipeline, from a checked configuration to a folder with artifacts and a report."""
+
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from ..benchmarks import providers
+from . import planning
+from .assemble import Assembler, Finished
+from .config.loader import Loaded
+from .config.pipeline import PipelineConfig
+from .engine import events
+from .engine.disk import probe_writable
+from .engine.plan import Plan
+from .engine.run import RunResult
+from .engine.run import run as run_plan
+from .engine.store import Store
+from .errors import ConfigError, EnvironmentFault, Fault, SeqpressError
+from .report import model as m
+from .report.write import write as write_report
+
+STORE = ".seqpress"
+RUNS = "runs"
+# Imported by workers while the first task (reading data) runs; every later one needs them.
+_PRELOAD = ("torch", "lightning_fabric")
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the command line adds to the configuration.
+
+    Args:
+        loaded: the checked file.
+        store: results of all runs; beside the YAML where ``None``.
+        out: where run folders go; beside the YAML where ``None``.
+        jobs: tasks at once; the configuration's where ``None``.
+        only: students to keep; all where empty.
+        no_cache_read: compute everything again.
+        wait: wait for another run that computes the same task, instead of giving up with exit code 7.
+        strict: undecided gates fail the run.
+    """
+
+    loaded: Loaded
+    store: Path | None = None
+    out: Path | None = None
+    jobs: int | None = None
+    only: Sequence[str] = ()
+    no_cache_read: bool = False
+    wait: bool = True
+    strict: bool = False
+
+    def open_store(self) -> Store:
+        return Store(self.store or self.loaded.folder / STORE)
+
+    def runs(self) -> Path:
+        """The folder that numbered runs of this pipeline go into."""
+        return (self.out or self.loaded.folder / RUNS) / self.loaded.config.name
+
+    def config(self) -> PipelineConfig:
+        """The configuration with ``only`` applied.
+
+        Raises:
+            ConfigError: a name that is no student.
+        """
+        config = self.loaded.config
+        unknown = [name for name in self.only if name not in config.students]
+        if unknown:
+            known = ", ".join(config.students)
+            raise ConfigError(
+                [Fault("config.unknown-student", "--only", f"must name a student: {known}", repr(n)) for n in unknown]
+            )
+        return planning.with_only(config, self.only) if self.only else config
+
+
+@dataclass(frozen=True)
+class Done:
+    """A finished run."""
+
+    report: m.Report
+    folder: Path
+
+
+def plan(request: Request) -> Plan:
+    """The graph of tasks of a request."""
+    return Plan(planning.build(request.config(), request.loaded.folder))
+
+
+def run(request: Request, on_event: Callable[[events.Event], object]) -> Done:
+    """Compute what is missing, and write a numbered run folder.
+
+    Raises:
+        SeqpressError: what failed; everything that finished stays in the store.
+    """
+    began = time.monotonic()
+    config, tasks = request.config(), plan(request)
+    _require_providers(request)
+    probe_writable(request.runs())
+    store = request.open_store()
+    jobs = request.jobs if request.jobs is not None else config.compute.jobs
+    result = run_plan(
+        tasks,
+        store,
+        pipeline=config.name,
+        jobs=None if jobs == "auto" else jobs,
+        threads=config.compute.threads,
+        preload=_PRELOAD,
+        on_event=on_event,
+        deliver=[name for name in tasks.tasks if name.startswith(("select/", "export/teacher"))],
+        no_cache_read=request.no_cache_read,
+        wait=request.wait,
+        partial=bool(request.only),
+    )
+    if error := result.error():
+        raise _with_kept(error, result)
+    finished = _finished(tasks, result)
+    assembler = Assembler(config, _shown(request.loaded), finished)
+    with _Folder(request.runs()) as folder:
+        facts = _run_facts(result, folder.number, began)
+        report = assembler.report(facts, request.strict)
+        _deliver(report, finished, folder.path)
+        write_report(report, folder.path, config.report.formats)
+        (folder.path / "pipeline.yaml").write_text(report.config_yaml, encoding="utf-8")
+        return Done(report, folder.publish())
+
+
+def _require_providers(request: Request) -> None:
+    """A provider the user insists on must be there before anything is trained."""
+    faults = []
+    for index, wanted in enumerate(request.loaded.config.benchmark.providers):
+        if wanted.required and not (found := providers.availability(wanted.name)).available:
+            where = request.loaded.where(f"benchmark.providers[{index}]")
+            faults.append(Fault("environment.provider", where, "is required and not available", "", found.reason))
+    if faults:
+        raise EnvironmentFault(faults)
+
+
+def _with_kept(error: SeqpressError, result: RunResult) -> SeqpressError:
+    """Say what was saved and what waits, after what failed."""
+    blocked = f"; {len(result.blocked)} tasks need them and were not started" if result.blocked else ""
+    kept = f"{len(result.tasks)} finished tasks are kept, the same command goes on from there"
+    note = Fault("run.incomplete", f"{len(result.failures)} tasks", f"failed{blocked}", hint=kept)
+    return type(error)([*error.faults, note])
+
+
+def _finished(tasks: Plan, result: RunResult) -> Mapping[str, Finished]:
+    return {
+        name: Finished(
+            artifact=result.artifacts[name],
+            key=done.record.key,
+            inputs=tasks.tasks[name].inputs,
+            cached=done.cached,
+            compute_s=done.record.compute_s,
+        )
+        for name in tasks.order
+        if (done := result.tasks[name])
+    }
+
+
+def _run_facts(result: RunResult, number: int, began: float) -> m.RunFacts:
+    overhead = result.overhead_share
+    return m.RunFacts(
+        number=number,
+        started_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        wall_s=round(time.monotonic() - began, 3),
+        jobs=result.jobs,
+        hits=result.hits,
+        misses=result.misses,
+        damaged=result.damaged,
+        parallel_compute_s=round(result.parallel_compute_s, 3),
+        exclusive_compute_s=round(result.exclusive_compute_s, 3),
+        overhead_share=None if overhead is None else round(overhead, 4),
+    )
+
+
+def _shown(loaded: Loaded) -> str:
+    """The YAML as the user wrote it, overrides as a comment behind it."""
+    return loaded.text + "".join(f"# with --set {override}\n" for override in loaded.overrides)
+
+
+def _deliver(report: m.Report, finished: Mapping[str, Finished], folder: Path) -> None:
+    """Copy every variant's file out of the store."""
+    teacher, *students = (
+        (report.teacher, finished[f"export/{planning.TEACHER}"].artifact / "model.onnx"),
+        *(
+            (variant, finished[f"select/{student.name}"].artifact / f"{variant.recipe}.onnx")
+            for student in report.students
+            for variant in student.variants
+        ),
+    )
+    for variant, source in (teacher, *students):
+        target = folder / variant.file
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source, target)
+
+
+class _Folder:
+    """A run folder that appears under its number only when it is whole."""
+
+    def __init__(self, runs: Path) -> None:
+        self.runs = runs
+        runs.mkdir(parents=True, exist_ok=True)
+        taken = [int(entry.name) for entry in runs.iterdir() if entry.name.isdigit()]
+        self.number = max(taken, default=0) + 1
+
+    def __enter__(self) -> "_Folder":
+        self.path = Path(tempfile.mkdtemp(prefix=".unfinished-", dir=self.runs))
+        self.path.chmod(0o755)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        shutil.rmtree(self.path, ignore_errors=True)
+
+    def publish(self) -> Path:
+        """Rename to the number, and point ``latest`` at it."""
+        target = self.runs / str(self.number)
+        try:
+            os.rename(self.path, target)
+        except OSError as error:
+            if not target.exists():
+                raise
+            hint = "run the command again: everything is in the store"
+            fault = Fault("environment.run-folder", str(target), "was taken by another run meanwhile", hint=hint)
+            raise EnvironmentFault(fault) from error
+        link = self.runs / f".latest-{os.getpid()}"
+        link.symlink_to(target.name, target_is_directory=True)
+        os.replace(link, self.runs / "latest")
+        return target

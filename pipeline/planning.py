@@ -1,0 +1,291 @@
+"""From the configuration to the graph of tasks. Nothing is computed here, and torch is not imported."""
+
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from ..benchmarks import machine
+from .config.architecture import Architecture, Taught
+from .config.pipeline import PipelineConfig
+from .data.digest import source_digest
+from .data.files import open_regular, sha256
+from .engine.task import Task
+
+_STAGES = f"{__package__}.stages"
+_TRAINING = ("torch", "numpy", "lightning-fabric", "safetensors")
+_EXPORT = ("torch", "onnx", "onnxscript", "onnx-ir", "numpy", "safetensors")
+_RUNTIME = ("onnxruntime", "numpy")
+_MACHINE = ("cpu", "cpu family", "instruction sets", "cores", "cpu quota", "memory", "onnxruntime")
+FLOAT = "float32"
+TEACHER = "teacher"
+
+# Raise a stage's number whenever it computes something else from the same inputs.
+_REVISIONS = {
+    "data": 1,
+    "teach": 1,
+    "outputs": 1,
+    "distill": 1,
+    "export": 1,
+    "quantize": 1,
+    "select": 1,
+    "verify": 1,
+    "evaluate": 1,
+    "baseline": 1,
+    "benchmark": 1,
+}
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One training of a student: with the teacher, or as a control without."""
+
+    student: str
+    kind: str  # "distilled" or "control"
+    seed: int
+
+    @property
+    def path(self) -> str:
+        return f"{self.student}/{self.kind}/seed-{self.seed}"
+
+    @property
+    def network(self) -> str:
+        """Name of the task that trains it."""
+        return f"distill/{self.path}" if self.kind == "distilled" else f"train/{self.path}"
+
+    def model(self, recipe: str) -> str:
+        """Name of the task that makes its file in one number format."""
+        return f"export/{self.path}" if recipe == FLOAT else f"quantize/{self.path}/{recipe}"
+
+    def evaluation(self, recipe: str) -> str:
+        return f"evaluate/{self.path}/{recipe}"
+
+
+def seeds(config: PipelineConfig) -> list[int]:
+    """The seeds every student is trained with."""
+    return [config.seed + index for index in range(config.distill.seeds)]
+
+
+def arms(config: PipelineConfig, student: str) -> list[Arm]:
+    """Every training of a student, distilled ones first."""
+    kinds = ["distilled", "control"] if config.distill.control else ["distilled"]
+    return [Arm(student, kind, seed) for kind in kinds for seed in seeds(config)]
+
+
+def recipes(config: PipelineConfig) -> list[str]:
+    """Number formats that every distilled student is made in, float first."""
+    return [FLOAT, *config.quantize]
+
+
+def variant(model: str, recipe: str) -> str:
+    """The id of one file: ``tcn-16/dynamic-int8``."""
+    return f"{model}/{recipe}"
+
+
+def build(config: PipelineConfig, folder: Path) -> list[Task]:
+    """Every task of a run.
+
+    Args:
+        config: checked.
+        folder: where the YAML lies; relative paths in it start there.
+
+    Raises:
+        ConfigError, InputRejected, EnvironmentFault: something that the plan must read is not there or not readable.
+    """
+    return _Planner(config, folder).tasks()
+
+
+class _Planner:
+    def __init__(self, config: PipelineConfig, folder: Path) -> None:
+        self.config, self.folder = config, folder
+        device = config.compute.device if config.compute.device != "auto" else _device()
+        self.placement = {
+            "device": device,
+            "devices": config.compute.devices,
+            "strategy": config.compute.strategy,
+            "precision": config.compute.precision,
+        }
+        self.threads = config.compute.threads
+        fingerprint = machine.fingerprint()
+        # A timing from another machine is no timing of this one. What changes by itself (frequency) stays out.
+        self.machine = {name: fingerprint[name] for name in _MACHINE if name in fingerprint}
+        # Rounding differs between instruction sets, and with it every later bit.
+        self.domain = {
+            "threads": self.threads,
+            "instruction sets": fingerprint["instruction sets"],
+            "system": platform.system(),
+        }
+
+    def tasks(self) -> list[Task]:
+        found = [*self._data(), *self._teacher()]
+        for student, section in self.config.students.items():
+            found += self._student(student, section)
+        return [*found, self._benchmark()]
+
+    def _task(
+        self,
+        name: str,
+        stage: str,
+        options: Mapping[str, Any],
+        inputs: Mapping[str, str],
+        libraries: tuple[str, ...],
+        **more: Any,
+    ) -> Task:
+        return Task(
+            name=name,
+            entry=f"{_STAGES}.{stage}:run",
+            revision=_REVISIONS[stage],
+            options=options,
+            inputs=inputs,
+            libraries=libraries,
+            local={"folder": str(self.folder)},
+            **more,
+        )
+
+    def _data(self) -> list[Task]:
+        source = self.config.data.model_dump(mode="json")
+        digest = source_digest(source, self.folder)
+        options = {"source": source, "seed": self.config.seed, "expected": digest}
+        return [
+            self._task("data", "data", options, {}, ("numpy",), content=digest),
+            self._task("baseline", "baseline", {}, {"data": "data"}, ("numpy", "scikit-learn"), weight=0.5),
+        ]
+
+    def _teacher(self) -> list[Task]:
+        teacher = self.config.teacher
+        content = {}
+        if teacher.weights:
+            with open_regular(self.folder / teacher.weights, "teacher.weights", teacher.weights) as file:
+                content["weights"] = sha256(file)
+        options = {
+            "network": _network(teacher),
+            "train": teacher.train.model_dump(mode="json"),
+            "seed": self.config.seed,
+            "task": self.config.task,
+            "placement": self.placement,
+            "weights": teacher.weights,
+        }
+        trained = self._task(
+            TEACHER,
+            "teach",
+            options,
+            {"data": "data"},
+            _TRAINING,
+            content=content,
+            domain=self.domain,
+            weight=10.0,
+        )
+        outputs = self._task(
+            "teacher-outputs",
+            "outputs",
+            {"placement": self.placement},
+            {"data": "data", "teacher": TEACHER},
+            _TRAINING,
+            domain=self.domain,
+            weight=0.2,
+        )
+        export = f"export/{TEACHER}"
+        return [
+            trained,
+            outputs,
+            self._export(export, TEACHER, teacher.summary),
+            self._evaluate(f"evaluate/{TEACHER}/{FLOAT}", export),
+            self._verify(TEACHER, TEACHER, export, {FLOAT: "model.onnx"}),
+        ]
+
+    def _student(self, student: str, section: Architecture) -> list[Task]:
+        found = []
+        for arm in arms(self.config, student):
+            found.append(self._distill(arm, section))
+            found.append(self._export(arm.model(FLOAT), arm.network, section.summary))
+            found.append(self._evaluate(arm.evaluation(FLOAT), arm.model(FLOAT)))
+            if arm.kind == "distilled":
+                for recipe in self.config.quantize:
+                    found.append(self._quantize(arm, recipe))
+                    found.append(self._evaluate(arm.evaluation(recipe), arm.model(recipe)))
+        files = {recipe: f"{recipe}.onnx" for recipe in recipes(self.config)}
+        return [*found, self._select(student), self._verify(student, f"select/{student}", f"select/{student}", files)]
+
+    def _distill(self, arm: Arm, section: Architecture) -> Task:
+        distilled = arm.kind == "distilled"
+        options = {
+            "network": _network(section),
+            "losses": [loss.model_dump(mode="json") for loss in self.config.distill.losses] if distilled else [],
+            "train": self.config.distill.train.model_dump(mode="json"),
+            "seed": arm.seed,
+            "task": self.config.task,
+            "placement": self.placement,
+        }
+        inputs = {"data": "data"} | ({"outputs": "teacher-outputs"} if distilled else {})
+        return self._task(arm.network, "distill", options, inputs, _TRAINING, domain=self.domain, weight=5.0)
+
+    def _export(self, name: str, network: str, summary: str) -> Task:
+        options = {"opset": self.config.export.opset, "summary": summary, "task": self.config.task}
+        return self._task(name, "export", options, {"data": "data", "network": network}, _EXPORT, weight=1.0)
+
+    def _quantize(self, arm: Arm, recipe: str) -> Task:
+        libraries = ("onnx", "onnxruntime", "numpy")
+        return self._task(
+            arm.model(recipe), "quantize", {"recipe": recipe}, {"model": arm.model(FLOAT)}, libraries, weight=0.2
+        )
+
+    def _evaluate(self, name: str, model: str) -> Task:
+        inputs = {"data": "data", "model": model}
+        return self._task(name, "evaluate", {}, inputs, _RUNTIME, domain=self.domain, weight=0.2)
+
+    def _select(self, student: str) -> Task:
+        distilled = [arm for arm in arms(self.config, student) if arm.kind == "distilled"]
+        inputs = {f"network-{arm.seed}": arm.network for arm in distilled}
+        for recipe in recipes(self.config):
+            inputs |= {f"{recipe}-{arm.seed}": arm.model(recipe) for arm in distilled}
+        options = {"seeds": seeds(self.config), "recipes": recipes(self.config)}
+        return self._task(f"select/{student}", "select", options, inputs, (), weight=0.1)
+
+    def _verify(self, model: str, network: str, models: str, files: Mapping[str, str]) -> Task:
+        inputs = {"data": "data", "network": network, "models": models}
+        libraries = (*_RUNTIME, "torch", "safetensors")
+        return self._task(f"verify/{model}", "verify", {"files": dict(files)}, inputs, libraries, domain=self.domain)
+
+    def _benchmark(self) -> Task:
+        section = self.config.benchmark
+        reference = variant(TEACHER, FLOAT)
+        contenders = {reference: ["teacher", "model.onnx"]}
+        inputs = {"data": "data", "teacher": f"export/{TEACHER}"}
+        for student in self.config.students:
+            inputs[student] = f"select/{student}"
+            contenders |= {variant(student, recipe): [student, f"{recipe}.onnx"] for recipe in recipes(self.config)}
+        options = {
+            "contenders": contenders,
+            "reference": reference,
+            "providers": [request.name for request in section.providers],
+            "required": [request.name for request in section.providers if request.required],
+            "batch": list(section.batch),
+            "lengths": section.lengths if section.lengths == "auto" else list(section.lengths),
+            "threads": section.threads,
+            "launches": section.launches,
+            "samples": section.samples,
+            "seed": self.config.seed,
+        }
+        return self._task("benchmark", "benchmark", options, inputs, _RUNTIME, domain=self.machine, exclusive=True)
+
+
+def _network(section: Architecture) -> dict[str, Any]:
+    skipped = set(Taught.model_fields)
+    return section.model_dump(mode="json", exclude=skipped & set(type(section).model_fields))
+
+
+def _device() -> str:
+    """Whether ``auto`` means a GPU, told without importing torch."""
+    try:
+        cpu_build = version("torch").endswith("+cpu")
+    except PackageNotFoundError:
+        cpu_build = True
+    return "cuda" if not cpu_build and any(Path("/proc/driver/nvidia/gpus").glob("*")) else "cpu"
+
+
+def with_only(config: PipelineConfig, names: Sequence[str]) -> PipelineConfig:
+    """The same run with these students alone; every name must be one."""
+    kept = {name: section for name, section in config.students.items() if name in names}
+    return config.model_copy(update={"students": kept})

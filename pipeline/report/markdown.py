@@ -1,0 +1,166 @@
+"""report.md: the job summary of a CI run. Same order as the page, details folded away, no charts.
+
+Everything that came from outside is escaped, so that a label called ``<img …>`` or ``a|b`` stays a word.
+"""
+
+import re
+
+from . import details, figures, tables, view
+from .model import Report, Student
+from .text import clean, one_line
+
+_MARKUP = re.compile(r"([\\`*_{}\[\]<>#|~!$@])")
+_LIST = re.compile(r"^(\s*)([-+]|\d+[.)])(?=\s)")
+ROWS_SHOWN = 60  # a table longer than this belongs in report.html
+
+
+def render(report: Report) -> str:
+    """GitHub-flavoured Markdown; some 20 kB for two students."""
+    parts = [*_verdict(report), *_headlines(report)]
+    parts += ["## Gates", table(tables.gates(report)), *_findings(report)]
+    parts += ["## All variants", table(tables.variants(report)), *_baselines(report)]
+    parts += ["## Distilled against control", *(p for s in report.students for p in _distillation(report, s))]
+    parts += [_folded("Latency at every measured point", table(details.latency_grid(report)))]
+    parts += ["## Parity and leaks", table(details.probes(report))]
+    parts += [_folded("Every parity comparison", table(details.parity(report)))]
+    parts += [_folded("What fills each file", _files(report))]
+    parts += ["## Data", _data(report), table(details.splits(report.data))]
+    parts += [_folded("Labels", table(details.labels(report)))]
+    parts += ["## Providers and environment", table(details.providers(report)), _facts(report)]
+    parts += [_folded("Machine, libraries, noise", _environment(report))]
+    parts += [_folded(f"Lineage of {len(report.lineage)} artifacts", table(details.lineage(report)))]
+    parts += [_folded("Configuration", fenced(report.config_yaml, "yaml"))]
+    parts.append(f"seqpress {escape(report.seqpress_version)} · report schema {report.schema_version}")
+    return "\n\n".join(parts) + "\n"
+
+
+def escape(text: str) -> str:
+    """One line in which no character is markup.
+
+    >>> escape("a|b <b> *c*")
+    'a\\\\|b \\\\<b\\\\> \\\\*c\\\\*'
+    """
+    line = _MARKUP.sub(r"\\\1", one_line(text)).replace("&", "&amp;").replace("://", ":\\//")
+    return _LIST.sub(r"\1\\\2", line)
+
+
+def fenced(text: str, language: str) -> str:
+    """A code block whose fence is longer than any run of backticks in it."""
+    longest = max((len(run) for run in re.findall("`+", text)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return f"{fence}{language}\n{clean(text).rstrip()}\n{fence}"
+
+
+def table(data: tables.Table) -> str:
+    """A pipe table; the second line of a cell follows the first after a line break."""
+    if not data.rows:
+        return f"_{escape(data.caption)}: {escape(data.empty)}._"
+    shown = data.rows[:ROWS_SHOWN]
+    head = [escape(f"{column.title}, {column.note}" if column.note else column.title) for column in data.columns]
+    rule = ["---:" if column.numeric else ":---" for column in data.columns]
+    body = [[_cell(cell, strong=row.strong and i < 2) for i, cell in enumerate(row.cells)] for row in shown]
+    lines = ["| " + " | ".join(line) + " |" for line in (head, rule, *body)]
+    if len(data.rows) > len(shown):
+        lines.append(f"\n_{len(data.rows) - len(shown)} more rows in report.html._")
+    return "\n".join(lines)
+
+
+def _cell(cell: tables.Cell, *, strong: bool) -> str:
+    text = escape(cell.text)
+    if strong and text:
+        text = f"**{text}**"
+    elif cell.tone == "missing" and text:
+        text = f"_{text}_"
+    return f"{text}<br>{escape(cell.note)}" if cell.note else text
+
+
+def _folded(summary: str, body: str) -> str:
+    return f"<details><summary>{summary}</summary>\n\n{body}\n\n</details>"
+
+
+def _verdict(report: Report) -> list[str]:
+    mark = tables.STATUS_MARK[report.status]
+    parts = [
+        f"# {mark} {report.status}: {escape(report.name)}",
+        f"**{escape(report.sentence)}**",
+        f"{view.gate_count(report)}; exit code {report.exit_code}; run {report.run.number}, seed {report.seed}.",
+    ]
+    failed = [
+        f"- ✗ **{escape(gate.name)}** of {escape(gate.subject)}: {escape(gate.actual) or figures.NOT_MEASURED}"
+        f"{' ' + escape(gate.interval) if gate.interval else ''}, limit {escape(gate.limit)}"
+        for gate in view.failing(report)
+    ]
+    return [*parts, "\n".join(failed)] if failed else parts
+
+
+def _headlines(report: Report) -> list[str]:
+    lines = ["| Student | Headline | Artifact | Accuracy |", "| :--- | :--- | ---: | :--- |"]
+    lines[0] = lines[0].replace("Accuracy", escape(report.teacher.quality.metric.capitalize()))
+    for student in report.students:
+        variant = view.shipped(student)
+        size = figures.exact_size(variant.footprint.size_bytes) if variant else "no artifact"
+        recipe = f"<br>{escape(variant.recipe)}" if variant else ""
+        quality = escape(view.quality_text(variant)) if variant else figures.NOT_MEASURED
+        lines.append(f"| **{escape(student.name)}** | **{escape(student.headline)}** | {size}{recipe} | {quality} |")
+    teacher = report.teacher
+    size = figures.exact_size(teacher.footprint.size_bytes)
+    lines.append(f"| teacher | {escape(teacher.architecture)} | {size} | {escape(view.quality_text(teacher))} |")
+    return ["\n".join(lines)]
+
+
+def _findings(report: Report) -> list[str]:
+    if not report.findings:
+        return []
+    words = {"warning": "⚠ warning", "info": "note"}
+    return ["\n".join(f"- {words[one.severity]}, {escape(one.subject)}: {escape(one.text)}" for one in report.findings)]
+
+
+def _baselines(report: Report) -> list[str]:
+    lines = []
+    for one in report.baselines:
+        found = one.estimate
+        value = (
+            f"{figures.percent(found.value)} {view.interval(found.low, found.high)}"
+            if found
+            else view.missing(one.reason)
+        )
+        lines.append(f"Baseline {escape(one.name)}: {escape(value)}.")
+    return lines
+
+
+def _distillation(report: Report, student: Student) -> list[str]:
+    made = student.distillation
+    quantized = "".join(
+        f"; {escape(name)} {figures.percent(made.quantized_means[name])}" for name in sorted(made.quantized_means)
+    )
+    return [
+        f"**{escape(student.name)}: {made.verdict}.** {escape(made.sentence)}",
+        f"Mean of the seeds: distilled {view.mean_text(made.distilled_mean, made.distilled_spread)}; "
+        f"control {view.mean_text(made.control_mean, made.control_spread)}{quantized}. "
+        f"Losses: {escape(' + '.join(made.losses)) or 'none recorded'}.",
+        _folded("Seeds", table(details.seeds(report, student))),
+    ]
+
+
+def _files(report: Report) -> str:
+    parts = [table(details.contents(report))]
+    for variant in view.variants(report):
+        parts.append(f"**{escape(variant.id)}**, operators: {escape(details.operators(variant))}")
+        parts.append(table(details.tensors(variant)))
+    return "\n\n".join(parts)
+
+
+def _data(report: Report) -> str:
+    data = report.data
+    content = f"content `{re.sub('[^0-9A-Za-z]', '', data.digest)[:16]}`" if data.digest else "content unknown"
+    return f"{escape(data.source)}: {data.channels} channels, {len(data.labels)} labels, {content}."
+
+
+def _facts(report: Report) -> str:
+    return "\n".join(f"- {name}: {escape(value)}" for name, value in details.run_facts(report))
+
+
+def _environment(report: Report) -> str:
+    found = report.environment
+    parts = (("Machine", found.machine), ("Libraries", found.libraries), ("Noise during the benchmark", found.noise))
+    return "\n\n".join(table(details.facts(caption, pairs)) for caption, pairs in parts)

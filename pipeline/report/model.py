@@ -1,0 +1,298 @@
+"""The one Report that every renderer reads, and its published JSON Schema.
+
+A renderer is a pure function ``Report -> str``. Numbers carry their unit in the field name; a value that was not
+measured is ``None`` beside the reason, never a zero. Raise ``SCHEMA_VERSION`` whenever a field changes its meaning.
+"""
+
+from typing import Final, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+SCHEMA_VERSION: Final = 1
+
+
+class Part(BaseModel):
+    """Frozen, deaf to nothing, and without NaN or infinity: what could not be computed is None and says why."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Estimate(Part):
+    """A share with its interval: Wilson for a proportion, Bonett and Price for a paired difference."""
+
+    value: float
+    low: float
+    high: float
+    n: int
+    confidence: float = 0.95
+
+
+class Paired(Part):
+    """Quality of one variant minus another's on the same test items (negative: this one is worse)."""
+
+    against: str  # "teacher", "control", "float32"
+    difference: Estimate  # in accuracy, 0.01 is one point
+    agreement: float  # share of items with the same predicted label
+    only_this_right: int
+    only_other_right: int
+    p_value: float  # exact McNemar
+
+
+class Quality(Part):
+    metric: str  # "accuracy"
+    split: str  # "test"
+    estimate: Estimate | None  # None: not measured, see reason
+    reason: str = ""
+    by_class: dict[str, float] = {}
+    paired: tuple[Paired, ...] = ()
+
+
+class Percentile(Part):
+    """A latency percentile with its 99 % order-statistic interval; no value where n cannot support it."""
+
+    p: float  # 50, 90, 95
+    value_us: float | None
+    low_us: float | None
+    high_us: float | None
+    reason: str = ""  # "n too small: 44 samples, p95 needs 90"
+
+
+class LatencyCell(Part):
+    """One point of the batch x length grid on one provider."""
+
+    provider: str
+    batch: int
+    length: int
+    threads: int
+    n: int  # samples
+    min_us: float
+    percentiles: tuple[Percentile, ...]
+    faster_than_teacher: Estimate | None  # ratio teacher / this, interleaved in the same processes
+    histogram_us: tuple[float, ...] = ()  # up to 101 quantiles of the samples: 0 %, 1 %, … 100 %
+    noisy: bool = False
+    noise: str = ""
+
+
+class Latency(Part):
+    cells: tuple[LatencyCell, ...]
+    load_ms: float | None  # session creation, median over processes
+    first_run_ms: float | None
+
+
+class Tensor(Part):
+    name: str
+    dtype: str
+    shape: tuple[int, ...]
+    size_bytes: int
+    note: str = ""  # why it stayed float, where that needs a reason
+
+
+class Footprint(Part):
+    size_bytes: int  # of the file
+    parameters: int
+    weight_bytes: int
+    int8_share: float  # of weight bytes, 0 to 1
+    smaller_than_teacher: float | None  # ratio teacher bytes / these bytes
+    operators: dict[str, int]
+    tensors: tuple[Tensor, ...]  # largest first
+
+
+class Gap(Part):
+    """Largest absolute difference between two ways of computing the same outputs."""
+
+    name: str  # "torch vs onnxruntime"
+    case: str  # "real sequences", "length 1, batch 3"
+    worst: float | None  # None: not comparable (a NaN on one side, say); `because` tells
+    allowed: float
+    because: str
+    passed: bool
+
+
+class Leak(Part):
+    """Does an output move when only its surroundings change? Probed on the artifact."""
+
+    probe: Literal["batch neighbours", "padding", "later frames"]
+    worst: float | None  # None: could not be probed; `note` tells
+    leaks: bool
+    note: str
+
+
+class Parity(Part):
+    gaps: tuple[Gap, ...]
+    leaks: tuple[Leak, ...]
+
+
+class Variant(Part):
+    """One ONNX file: a network in one number format."""
+
+    id: str  # "teacher/float32", "tcn-16/dynamic-int8"
+    model: str  # "teacher" or the student's name
+    recipe: str  # "float32" or a quantization recipe
+    architecture: str  # "tcn: 3 levels × 16, kernel 3"
+    file: str  # path inside the run folder
+    sha256: str
+    footprint: Footprint
+    quality: Quality
+    latency: Latency | None
+    parity: Parity | None
+    ships: bool = False  # budgets and the student's headline are about this one
+    latency_reason: str = ""  # why latency is None
+    parity_reason: str = ""  # why parity is None
+
+
+class SeedResult(Part):
+    seed: int
+    validation: float
+    test: Estimate | None
+    epochs_run: int
+    best_epoch: int
+    epoch_ms: float  # median wall time of a training epoch
+    reason: str = ""  # why test is None
+    selected: bool = False
+
+
+class Epoch(Part):
+    epoch: int
+    train_loss: float
+    validation_loss: float
+    validation_metric: float
+
+
+class Curve(Part):
+    model: str
+    arm: Literal["teacher", "distilled", "control"]
+    seed: int
+    epochs: tuple[Epoch, ...]
+
+
+class Distillation(Part):
+    """What the teacher bought: distilled against control, over the same seeds, on the float artifacts."""
+
+    losses: tuple[str, ...]  # "soft-targets (temperature 3) × 0.7"
+    distilled: tuple[SeedResult, ...]
+    control: tuple[SeedResult, ...]
+    distilled_mean: float | None
+    distilled_spread: float | None  # highest minus lowest seed
+    control_mean: float | None
+    control_spread: float | None
+    quantized_means: dict[str, float] = {}  # recipe -> mean test metric over seeds
+    verdict: Literal["helped", "no clear gain", "hurt", "no control"]
+    sentence: str
+
+
+class Student(Part):
+    name: str
+    architecture: str
+    selected_seed: int
+    headline: str  # "251× smaller, 33× faster, −0.5 points"
+    variants: tuple[Variant, ...]
+    distillation: Distillation
+
+
+class Baseline(Part):
+    """The cheap model that any network must beat."""
+
+    name: str
+    estimate: Estimate | None
+    reason: str = ""  # why estimate is None
+
+
+class Gate(Part):
+    """One rule of the YAML or of the product that decides the exit code."""
+
+    name: str  # "size", "latency.cpu.p95", "parity"
+    subject: str  # the variant's id
+    limit: str  # as written: "32 kB"
+    actual: str  # "9.4 kB"
+    interval: str = ""
+    status: Literal["pass", "fail", "inconclusive", "not measured"]
+    level: Literal["error", "warn"]
+    detail: str = ""
+
+
+class Finding(Part):
+    """Something a reader must know though no gate failed on it."""
+
+    severity: Literal["info", "warning"]
+    subject: str
+    text: str
+
+
+class SplitFacts(Part):
+    name: Literal["train", "validation", "test"]
+    items: int
+    frames: int
+    length_min: int
+    length_median: float
+    length_max: int
+    by_label: dict[str, int]
+
+
+class DataFacts(Part):
+    source: str
+    digest: str
+    channels: int
+    features: tuple[str, ...]
+    labels: tuple[str, ...]
+    splits: tuple[SplitFacts, ...]
+
+
+class ProviderFacts(Part):
+    name: str
+    available: bool
+    reason: str  # why not, or the proof that it was used
+    required: bool = False
+
+
+class Environment(Part):
+    machine: dict[str, str]  # cpu, cores, memory, kernel, container …
+    libraries: dict[str, str]
+    noise: dict[str, str]  # pressure, steal, load during the benchmark
+
+
+class LineageEntry(Part):
+    task: str
+    key: str
+    digest: str
+    inputs: dict[str, str]  # role -> task
+    cached: bool
+    compute_s: float
+
+
+class RunFacts(Part):
+    """What this very run did; the only part that differs between two runs of the same thing."""
+
+    number: int
+    started_at: str
+    wall_s: float
+    jobs: int
+    hits: int
+    misses: int
+    damaged: int
+    parallel_compute_s: float
+    exclusive_compute_s: float
+    overhead_share: float | None  # (wall - ideal) / wall on a cold run
+
+
+class Report(Part):
+    schema_version: Literal[1] = SCHEMA_VERSION
+    seqpress_version: str
+    name: str
+    task: str
+    seed: int
+    status: Literal["pass", "fail", "inconclusive"]
+    sentence: str  # the outcome in one line
+    exit_code: int
+    data: DataFacts
+    baselines: tuple[Baseline, ...]
+    teacher: Variant
+    teacher_validation: float
+    students: tuple[Student, ...]
+    curves: tuple[Curve, ...]
+    gates: tuple[Gate, ...]
+    findings: tuple[Finding, ...]
+    providers: tuple[ProviderFacts, ...]
+    environment: Environment
+    lineage: tuple[LineageEntry, ...]
+    config_yaml: str
+    run: RunFacts

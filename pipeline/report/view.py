@@ -1,0 +1,158 @@
+"""What the renderers look up in a Report: which variant ships, which latency cell is the one to show, what failed.
+
+Selection only; how a value is written stands in ``figures``, how it is laid out in the renderers.
+"""
+
+from typing import NamedTuple
+
+from . import figures
+from .model import Gate, LatencyCell, Paired, Percentile, Report, Student, Variant
+
+AGAINST = ("teacher", "control", "float32")
+SHAPES = ("circle", "diamond", "square", "triangle")
+SERIES = 6  # colours the stylesheet has; series 0 is the teacher's
+_RANK = {"fail": 0, "inconclusive": 1, "not measured": 2, "pass": 3}
+
+
+class Reference(NamedTuple):
+    """The point of the latency grid that stands for a variant: first provider, middle length."""
+
+    provider: str
+    length: int
+    batches: tuple[int, ...]  # ascending; the first is the one the headline uses
+
+
+def variants(report: Report) -> tuple[Variant, ...]:
+    """The teacher's, then every student's, in the order of the report."""
+    return (report.teacher, *(variant for student in report.students for variant in student.variants))
+
+
+def shipped(student: Student) -> Variant | None:
+    """The variant a student's headline is about: the first marked as shipping, else the last one made."""
+    marked = [variant for variant in student.variants if variant.ships]
+    return next(iter(marked or student.variants[-1:]), None)
+
+
+def reference(report: Report) -> Reference | None:
+    """None where no latency was measured at all."""
+    cells = [cell for variant in variants(report) if variant.latency for cell in variant.latency.cells]
+    if not cells:
+        return None
+    provider = cells[0].provider
+    lengths = sorted({cell.length for cell in cells if cell.provider == provider})
+    length = lengths[len(lengths) // 2]
+    batches = {cell.batch for cell in cells if (cell.provider, cell.length) == (provider, length)}
+    return Reference(provider, length, tuple(sorted(batches)))
+
+
+def cell(variant: Variant, at: Reference | None, batch: int | None = None) -> LatencyCell | None:
+    """The variant's cell at the reference point; ``batch`` defaults to the smallest."""
+    if variant.latency is None or at is None:
+        return None
+    wanted = (at.provider, at.length, at.batches[0] if batch is None else batch)
+    return next((c for c in variant.latency.cells if (c.provider, c.length, c.batch) == wanted), None)
+
+
+def percentile(found: LatencyCell | None, p: float) -> Percentile | None:
+    return next((one for one in found.percentiles if one.p == p), None) if found else None
+
+
+def latency_reason(variant: Variant) -> str:
+    """Why the variant has no latency at a point where others do."""
+    if variant.latency is None:
+        return missing(variant.latency_reason)
+    return figures.NOT_MEASURED
+
+
+def missing(reason: str) -> str:
+    """The words for a value that is not there.
+
+    >>> missing(""), missing("no test split")
+    ('not measured', 'not measured: no test split')
+    """
+    return f"{figures.NOT_MEASURED}: {reason}" if reason else figures.NOT_MEASURED
+
+
+def paired(variant: Variant, against: str) -> Paired | None:
+    return next((one for one in variant.quality.paired if one.against == against), None)
+
+
+def comparisons(report: Report) -> tuple[str, ...]:
+    """What the variants were paired with: the usual three first, then others by name."""
+    found = {one.against for variant in variants(report) for one in variant.quality.paired}
+    return (*(name for name in AGAINST if name in found), *sorted(found.difference(AGAINST)))
+
+
+def gates(report: Report) -> tuple[Gate, ...]:
+    """What needs a decision first: failures, then inconclusive, not measured, passed; errors before warnings."""
+    return tuple(sorted(report.gates, key=lambda gate: (_RANK[gate.status], gate.level)))
+
+
+def failing(report: Report) -> tuple[Gate, ...]:
+    """The gates that made the exit code."""
+    return tuple(gate for gate in report.gates if gate.status == "fail" and gate.level == "error")
+
+
+def gate_count(report: Report) -> str:
+    """
+    ``12 of 14 gates passed, 1 failed, 1 not measured``.
+    """
+    total = len(report.gates)
+    if not total:
+        return "no gates"
+    tally = {status: sum(gate.status == status for gate in report.gates) for status in _RANK}
+    words = {"fail": "failed", "inconclusive": "inconclusive", "not measured": figures.NOT_MEASURED}
+    rest = "".join(f", {tally[status]} {word}" for status, word in words.items() if tally[status])
+    return f"{tally['pass']} of {total} gate{'' if total == 1 else 's'} passed{rest}"
+
+
+def series(report: Report) -> dict[str, int]:
+    """Colour index per model; the teacher is 0, students follow and start over when colours run out."""
+    numbers = {student.name: 1 + i % (SERIES - 1) for i, student in enumerate(report.students)}
+    return {**numbers, report.teacher.model: 0}
+
+
+def shapes(report: Report) -> dict[str, str]:
+    """Marker per recipe: float is the circle, quantized ones follow in order of appearance."""
+    recipes = dict.fromkeys(["float32", *(variant.recipe for variant in variants(report))])
+    return {recipe: SHAPES[min(i, len(SHAPES) - 1)] for i, recipe in enumerate(recipes)}
+
+
+def faster_ratio(variant: Variant, at: Reference | None) -> float | None:
+    found = cell(variant, at)
+    return found.faster_than_teacher.value if found and found.faster_than_teacher else None
+
+
+def quality_text(variant: Variant) -> str:
+    """The quality with its interval, or why there is none."""
+    estimate = variant.quality.estimate
+    if estimate is None:
+        return missing(variant.quality.reason)
+    return f"{figures.percent(estimate.value)} {interval(estimate.low, estimate.high)}"
+
+
+def mean_text(mean: float | None, spread: float | None) -> str:
+    """
+    >>> mean_text(0.9711, 0.003), mean_text(None, None)
+    ('97.1 %, 0.3 points between the seeds', 'not measured')
+    """
+    if mean is None:
+        return figures.NOT_MEASURED
+    between = f", {100 * spread:.1f} points between the seeds" if spread is not None else ""
+    return figures.percent(mean) + between
+
+
+def interval(low: float, high: float) -> str:
+    """
+    >>> interval(0.949, 0.9841)
+    '[94.9, 98.4]'
+    """
+    return figures.signed(f"[{100 * low:.1f}, {100 * high:.1f}]").replace("-", figures.MINUS)
+
+
+def points_interval(low: float, high: float) -> str:
+    """
+    >>> points_interval(-0.019, 0.0081)
+    '[−1.9, +0.8]'
+    """
+    return f"[{figures.points(low)}, {figures.points(high)}]"

@@ -1,0 +1,36 @@
+"""Train the teacher, or load its weights."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ..data.dataset import Dataset
+from ..distillation.contract import Term
+from ..distillation.hard_labels import hard_labels
+from ..engine.task import Artifact, Context, Outcome
+from ..tasks.registry import task as task_named
+from ..training import networks
+from ..training.batch import Split
+from ..training.loop import Epoch, History, evaluate
+from . import training
+
+
+def run(given: Mapping[str, Artifact], options: Mapping[str, Any], into: Path, context: Context) -> Outcome:
+    """Inputs: ``data``. Options: ``network``, ``train``, ``seed``, ``task``, ``placement``, ``weights``."""
+    dataset = Dataset.read(given["data"].files)
+    task = task_named(options["task"])
+    network, specification = training.build(dataset, options["network"], task, options["seed"])
+    place = training.placement(options, context)
+    validation = Split(dataset.validation)
+    if options["weights"]:
+        where = f"teacher.weights {options['weights']}"
+        networks.load_foreign(network, Path(context.local["folder"]) / options["weights"], where)
+        loss, metric = place.launch(evaluate, network, validation, task)
+        history = History(best=Epoch(0, 0.0, loss, metric))
+        return training.write(network, specification, history, into)
+    how = training.settings(options["train"])
+    terms = [Term(hard_labels(task, how.label_smoothing), 1.0, needs_teacher=False)]
+    history = training.train_network(
+        network, Split(dataset.train), validation, terms, task, how, options["seed"], place, context
+    )
+    return training.write(network, specification, history, into)

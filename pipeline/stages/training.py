@@ -1,0 +1,108 @@
+"""What ``teach`` and ``distill`` share: train one network on the stored data and keep its best state."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from lightning_fabric import Fabric
+from safetensors.torch import save_file
+
+from ...models.network import SequenceClassifier, count_parameters
+from ..data.dataset import Dataset
+from ..distillation.contract import Term, combine
+from ..engine.task import Context, Outcome
+from ..errors import Fault, StageFailed
+from ..tasks.contract import Task
+from ..training import files, networks
+from ..training.batch import Split
+from ..training.devices import Placement, seed_everything
+from ..training.loop import Diverged, History, Settings, fit
+
+HISTORY = "history.json"
+
+
+def settings(section: Mapping[str, Any]) -> Settings:
+    """From a ``train`` section of the configuration."""
+    return Settings(**section)
+
+
+def placement(options: Mapping[str, Any], context: Context) -> Placement:
+    """From a task's options."""
+    return Placement(**options["placement"], threads=context.threads)
+
+
+def train_network(
+    network: SequenceClassifier,
+    train: Split,
+    validation: Split,
+    terms: Sequence[Term],
+    task: Task,
+    how: Settings,
+    seed: int,
+    place: Placement,
+    context: Context,
+) -> History:
+    """Train ``network`` in place; it ends in its best state on validation.
+
+    Raises:
+        StageFailed: training diverged. The best state before that is kept, and the fault says where.
+    """
+
+    def report(done: int, total: int, loss: float, metric: float) -> None:
+        context.progress(done, total, loss=loss, **{task.metric: metric})
+
+    try:
+        # A closure over a pipe cannot reach processes that a strategy starts; they train in silence.
+        arguments = (network, train, validation, combine(terms), task, how, seed)
+        return place.launch(_fit, *arguments, report if place.devices == 1 else None)
+    except Diverged as error:
+        raise StageFailed(_diverged(error, context)) from error
+
+
+def _fit(fabric: Fabric, network: SequenceClassifier, *arguments: Any) -> History:
+    history = fit(fabric, network, *arguments)
+    history.best_state = {name: tensor.cpu() for name, tensor in history.best_state.items()}
+    return history
+
+
+def _diverged(error: Diverged, context: Context) -> Fault:
+    history = error.history
+    kept = "no epoch was finished before it"
+    if history.best is not None:
+        target = context.salvage() / files.WEIGHTS
+        save_file({name: tensor.contiguous() for name, tensor in history.best_state.items()}, target)
+        kept = f"best state so far (epoch {history.best.epoch}) kept in {target}"
+    return Fault(
+        "stage.diverged",
+        context.task,
+        "must keep a finite loss",
+        f"{error}",
+        f"lower train.learning_rate or train.clip_norm, or lengthen train.warmup\n{kept}",
+    )
+
+
+def write(
+    network: SequenceClassifier,
+    specification: networks.Specification,
+    history: History,
+    into: Path,
+    facts: Mapping[str, Any] | None = None,
+) -> Outcome:
+    """Network, specification and curve as files; the best epoch as facts."""
+    networks.save(network.cpu(), specification, into)
+    curve = [asdict(epoch) for epoch in history.epochs]
+    (into / HISTORY).write_text(json.dumps(curve), encoding="utf-8")
+    best = None if history.best is None else asdict(history.best)
+    own = {"parameters": count_parameters(network), "best": best, "epochs_run": len(curve)}
+    return Outcome(own | dict(facts or {}), {"epoch_ms": history.epoch_ms})
+
+
+def build(
+    dataset: Dataset, section: Mapping[str, Any], task: Task, seed: int
+) -> tuple[SequenceClassifier, networks.Specification]:
+    """A fresh network whose weights follow from ``seed`` alone."""
+    seed_everything(seed)
+    specification = networks.Specification.of(section, dataset.channels, task.head_width(dataset.labels))
+    return specification.network(dataset.mean, dataset.std), specification

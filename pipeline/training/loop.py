@@ -1,0 +1,189 @@
+"""The one training loop. Teachers, distilled students and controls differ by the loss they are given, nothing else."""
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from statistics import median
+from typing import Any
+
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor, nn
+
+from ..tasks.contract import Task
+from . import schedule
+from .batch import Batch, Split
+
+Loss = Callable[[Tensor, Batch], Tensor]
+"""Logits (B, C) and the batch they belong to, to a scalar."""
+Report = Callable[[int, int, float, float], None]
+"""Called after each epoch with (epochs done, epochs at most, training loss, validation metric)."""
+
+_EVALUATION_BATCH = 256
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to train.
+
+    Args:
+        epochs: at most.
+        batch_size: items per step.
+        learning_rate: peak of the schedule.
+        weight_decay: decoupled (AdamW, Loshchilov and Hutter 2019).
+        warmup: share of the steps spent rising, 0 to 0.5.
+        clip_norm: gradients are scaled down to this norm.
+        patience: epochs without a lower validation loss before stopping; ``None`` to run them all.
+        label_smoothing: of the hard loss, 0 to 0.5 (Szegedy et al. 2016). Read by whoever builds the loss.
+    """
+
+    epochs: int
+    batch_size: int
+    learning_rate: float
+    weight_decay: float
+    warmup: float
+    clip_norm: float
+    patience: int | None
+    label_smoothing: float = 0.0
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """One line of a training curve."""
+
+    epoch: int
+    train_loss: float
+    validation_loss: float
+    validation_metric: float
+
+
+@dataclass
+class History:
+    """What a training run did and its best state."""
+
+    epochs: list[Epoch] = field(default_factory=list)
+    best: Epoch | None = None
+    best_state: dict[str, Tensor] = field(default_factory=dict)
+    epoch_ms: float = 0.0  # median wall time
+
+
+class Diverged(ValueError):
+    """The loss stopped being a number.
+
+    Args:
+        history: what was reached before; its best state is worth keeping.
+        step: steps done in this run.
+        epoch: from 1.
+        learning_rate: at that step.
+    """
+
+    def __init__(self, history: History, step: int, epoch: int, learning_rate: float) -> None:
+        self.history, self.step, self.epoch, self.learning_rate = history, step, epoch, learning_rate
+        super().__init__(f"loss is not finite at step {step} (epoch {epoch}, learning rate {learning_rate:.3g})")
+
+
+def fit(
+    fabric: Fabric,
+    network: nn.Module,
+    train: Split,
+    validation: Split,
+    loss: Loss,
+    task: Task,
+    settings: Settings,
+    seed: int,
+    report: Report | None = None,
+) -> History:
+    """Train, and leave the network in its best state on validation (lowest hard loss).
+
+    Args:
+        fabric: launched; places the network and owns precision and devices.
+        network: (frames, lengths) to logits; changed in place.
+        loss: what to minimise.
+        seed: of the batch order. Weights and dropout follow torch's own random state.
+
+    Raises:
+        Diverged: a loss or gradient that is not finite.
+    """
+    fused = "16-mixed" not in fabric._precision.precision  # a fused optimizer and loss scaling exclude clipping
+    optimizer = torch.optim.AdamW(
+        network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay, fused=fused
+    )
+    model, optimizer = fabric.setup(network, optimizer)
+    run = _Run(fabric, model, optimizer, loss, settings, seed)
+    history, durations = History(), []
+    for epoch in range(settings.epochs):
+        started = time.perf_counter()
+        train_loss = run.epoch(train, epoch, history)
+        validation_loss, metric = evaluate(fabric, model, validation, task)
+        durations.append(time.perf_counter() - started)
+        current = Epoch(epoch + 1, train_loss, validation_loss, metric)
+        history.epochs.append(current)
+        if history.best is None or validation_loss < history.best.validation_loss:
+            history.best = current
+            history.best_state = {name: tensor.detach().clone() for name, tensor in network.state_dict().items()}
+        if report:
+            report(epoch + 1, settings.epochs, train_loss, metric)
+        if settings.patience is not None and current.epoch - history.best.epoch >= settings.patience:
+            break
+    history.epoch_ms = 1000 * median(durations)
+    network.load_state_dict(history.best_state)
+    return history
+
+
+class _Run:
+    """The moving parts of one training run."""
+
+    def __init__(self, fabric: Fabric, model: Any, optimizer: Any, loss: Loss, settings: Settings, seed: int) -> None:
+        self.fabric, self.model, self.optimizer = fabric, model, optimizer
+        self.loss, self.settings, self.seed = loss, settings, seed
+        self.step = 0
+
+    def epoch(self, train: Split, epoch: int, history: History) -> float:
+        """One pass over the data; the mean loss."""
+        self.model.train()
+        steps_an_epoch = math.ceil(len(train.sequences) / self.settings.batch_size)
+        total, seen = 0.0, 0
+        ranks = (self.fabric.global_rank, self.fabric.world_size)
+        for batch in train.batches(self.settings.batch_size, self.seed, epoch, *ranks):
+            share = schedule.factor(self.step, steps_an_epoch * self.settings.epochs, self.settings.warmup)
+            rate = self.settings.learning_rate * share
+            for group in self.optimizer.param_groups:
+                group["lr"] = rate
+            value = self._descend(batch.to(self.fabric.device))
+            self.step += 1
+            if not math.isfinite(value):
+                raise Diverged(history, self.step, epoch + 1, rate)
+            total += value * len(batch.labels)
+            seen += len(batch.labels)
+        return total / seen
+
+    def _descend(self, batch: Batch) -> float:
+        value = self.loss(self.model(batch.frames, batch.lengths), batch)
+        self.fabric.backward(value)
+        norm = self.fabric.clip_gradients(
+            self.model, self.optimizer, max_norm=self.settings.clip_norm, error_if_nonfinite=False
+        )
+        self.optimizer.step()
+        self.optimizer.zero_grad()
+        return value.item() if norm is not None and torch.isfinite(norm) else math.nan
+
+
+@torch.no_grad()
+def evaluate(fabric: Fabric, model: nn.Module, split: Split, task: Task) -> tuple[float, float]:
+    """Hard loss and metric over a whole split, in evaluation mode."""
+    logits = predict(fabric, model, split)
+    labels = torch.from_numpy(split.sequences.labels).to(logits.device)
+    return task.hard_loss(logits, labels).item(), task.score(logits.cpu().numpy(), split.sequences.labels)
+
+
+@torch.no_grad()
+def predict(fabric: Fabric, model: nn.Module, split: Split) -> Tensor:
+    """Logits (items, C) in the order of the split."""
+    model.eval()
+    parts = []
+    for start in range(0, len(split.sequences), _EVALUATION_BATCH):
+        stop = min(start + _EVALUATION_BATCH, len(split.sequences))
+        batch = split.collate(torch.arange(start, stop).numpy()).to(fabric.device)
+        parts.append(model(batch.frames, batch.lengths).float())
+    return torch.cat(parts)

@@ -1,0 +1,101 @@
+"""Networks as files: weights in safetensors, and beside them what is needed to build the same network again."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from ...models.network import SequenceClassifier
+from ...models.pooling import PoolingName
+from ...models.registry import build
+from ..errors import Fault, InputRejected
+from .files import SPECIFICATION, WEIGHTS
+
+
+@dataclass(frozen=True)
+class Specification:
+    """How to build a network; plain values, so that it survives as JSON.
+
+    Args:
+        architecture: a name of ``models.registry``.
+        options: keyword arguments of that architecture.
+        inputs: features per frame.
+        classes: width of the output.
+        pooling: "mean" or "last".
+        dropout: in front of the output layer.
+    """
+
+    architecture: str
+    options: Mapping[str, Any]
+    inputs: int
+    classes: int
+    pooling: PoolingName
+    dropout: float
+
+    @classmethod
+    def of(cls, section: Mapping[str, Any], inputs: int, classes: int) -> "Specification":
+        """From an architecture's section of the configuration."""
+        options = {k: v for k, v in section.items() if k not in ("architecture", "pooling", "train", "weights")}
+        return cls(section["architecture"], options, inputs, classes, section["pooling"], section["dropout"])
+
+    def network(self, mean: NDArray[Any], std: NDArray[Any]) -> SequenceClassifier:
+        """A fresh network, its weights drawn from torch's current random state."""
+        encoder = build(self.architecture, self.inputs, **self.options)
+        constants = (torch.tensor(mean, dtype=torch.float32), torch.tensor(std, dtype=torch.float32))
+        return SequenceClassifier(encoder, self.classes, *constants, self.pooling, self.dropout)
+
+
+def save(network: SequenceClassifier, specification: Specification, folder: Path) -> None:
+    """Write both files."""
+    state = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
+    save_file(state, folder / WEIGHTS)
+    (folder / SPECIFICATION).write_text(json.dumps(asdict(specification), sort_keys=True), encoding="utf-8")
+
+
+def load(weights: Path, specification: Path) -> tuple[SequenceClassifier, Specification]:
+    """Read a network that :func:`save` wrote."""
+    spec = Specification(**json.loads(specification.read_text(encoding="utf-8")))
+    blank = torch.zeros(spec.inputs).numpy()
+    network = spec.network(blank, blank + 1)
+    network.load_state_dict(load_file(weights))
+    return network.eval(), spec
+
+
+def load_foreign(network: SequenceClassifier, weights: Path, where: str) -> None:
+    """Fill a network with a user's own safetensors file; standardisation stays that of the data.
+
+    Raises:
+        InputRejected: not a safetensors file, or tensors that do not fit, all of them named.
+    """
+    try:
+        state = load_file(weights)
+    except (SafetensorError, OSError) as error:
+        hint = "save the weights with safetensors.torch.save_file"
+        raise InputRejected(
+            Fault("model.unreadable", where, "must be a safetensors file", repr(weights.name), f"{error}\n{hint}")
+        ) from error
+    own = {name: tuple(t.shape) for name, t in network.state_dict().items() if not name.startswith("standardize.")}
+    given = {name: tuple(t.shape) for name, t in state.items() if not name.startswith("standardize.")}
+    faults = [
+        Fault("model.weights", where, f"needs tensor {name!r} of shape {list(shape)}", _shape(given.get(name)))
+        for name, shape in own.items()
+        if given.get(name) != shape
+    ]
+    faults += [
+        Fault("model.weights", where, "has no place for a tensor", f"{name!r} of shape {list(shape)}")
+        for name, shape in given.items()
+        if name not in own
+    ]
+    if faults:
+        raise InputRejected(faults)
+    network.load_state_dict({name: state[name] for name in own}, strict=False)
+
+
+def _shape(shape: tuple[int, ...] | None) -> str:
+    return "no such tensor" if shape is None else str(list(shape))
