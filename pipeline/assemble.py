@@ -60,7 +60,7 @@ class Assembler:
         """
         teacher = self._teacher()
         students = tuple(self._student(name) for name in self.config.students)
-        shipped = [v for student in students for v in shipping(student.variants)]
+        shipped = [v for student in students for v in student.variants if v.ships]
         every = [teacher, *(v for student in students for v in student.variants)]
         gates = gating.evaluate(self.config.budgets.all(), shipped, every)
         code = gating.exit_code(gates, strict)
@@ -123,7 +123,7 @@ class Assembler:
             name=name,
             architecture=summary,
             selected_seed=seed,
-            headline=headline(shipping(variants)[0]),
+            headline=headline(next(v for v in variants if v.ships)),
             variants=tuple(variants),
             distillation=self._distillation(name, seed),
         )
@@ -144,12 +144,19 @@ class Assembler:
             sha256=path.name,  # objects of the store are named by their content
             footprint=m.Footprint(**{**footprint, "smaller_than_teacher": smaller}),
             quality=found,
+            ships=name != TEACHER and (recipe != FLOAT or not self.config.quantize),
             latency=None if latency is None else m.Latency(**latency),
+            latency_reason="" if latency else self._unmeasured(identity),
             parity=m.Parity(
                 gaps=tuple(m.Gap(**gap) for gap in verified["gaps"]),
                 leaks=tuple(m.Leak(**leak) for leak in verified["leaks"]),
             ),
         )
+
+    def _unmeasured(self, identity: str) -> str:
+        """Why a variant has no timing anywhere."""
+        reasons = [f"{m['provider']}: {m['reason']}" for m in self.timed["unmeasured"] if m["contender"] == identity]
+        return "; ".join(reasons) or "no provider that was asked for is available"
 
     def _quality(self, task: str, against: Mapping[str, str]) -> m.Quality:
         predicted = self._predicted(task)
@@ -248,11 +255,6 @@ class Assembler:
             )
             for name, done in self.finished.items()
         )
-
-
-def shipping(variants: Sequence[m.Variant]) -> list[m.Variant]:
-    """The variants that are meant to ship: every quantized one, the float one where there is no other."""
-    return [v for v in variants if v.recipe != FLOAT] or list(variants)
 
 
 def headline(shipped: m.Variant) -> str:

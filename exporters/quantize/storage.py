@@ -26,7 +26,8 @@ def quantize_rows(weight: NDArray[np.float32], axes: tuple[int, ...]) -> tuple[N
     ([[64, -127], [0, 0]], (2, 1))
     """
     largest = np.abs(weight).max(axis=axes, keepdims=True)
-    scale = np.where(largest > 0, largest / 127.0, 1.0).astype(np.float32)
+    representable = largest > 127 * np.finfo(np.float32).tiny  # below, the scale itself would underflow
+    scale = np.where(representable, largest / np.float32(127), np.float32(1))
     return np.clip(np.rint(weight / scale), -127, 127).astype(np.int8), scale
 
 

@@ -73,7 +73,10 @@ def verify(store: StoreOption = DEFAULT_STORE, as_json: JsonOption = False) -> N
 @app.command()
 def gc(
     store: StoreOption = DEFAULT_STORE,
-    unused: Annotated[bool, typer.Option("--unused", help="Also results that no pipeline's latest run used.")] = False,
+    unused: Annotated[
+        bool,
+        typer.Option("--unused", help="Also results that no pipeline's latest run used, and what failed tasks left."),
+    ] = False,
     quarantine: Annotated[bool, typer.Option("--quarantine", help="Also what was set aside as damaged.")] = False,
     as_json: JsonOption = False,
 ) -> None:

@@ -2,9 +2,9 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, SerializerFunctionWrapHandler, model_serializer
 
 from .options import Options, Shorthand, Words, Written, reject
 from .units import SHARE_UNITS, SIZE_UNITS, TIME_UNITS, BadQuantity, duration_us, share, size_bytes
@@ -67,25 +67,31 @@ class Limit(Shorthand):
 class SizeLimit(Limit):
     """A number of bytes: the bare value, or ``{limit: 32 kB, level: warn}``."""
 
-    limit: Annotated[str, Words(_SIZE), _quantity(size_bytes, _SIZE), Field(examples=["32 kB"])]
+    limit: Annotated[
+        str, Words(_SIZE), _quantity(size_bytes, _SIZE), Field(description="the bound itself", examples=["32 kB"])
+    ]
 
 
 class TimeLimit(Limit):
     """A duration: the bare value, or ``{limit: 1 ms, level: warn}``."""
 
-    limit: Annotated[str, Words(_TIME), _quantity(duration_us, _TIME), Field(examples=["1 ms"])]
+    limit: Annotated[
+        str, Words(_TIME), _quantity(duration_us, _TIME), Field(description="the bound itself", examples=["1 ms"])
+    ]
 
 
 class ShareLimit(Limit):
     """A share: the bare value, or ``{limit: 1 %, level: warn}``."""
 
-    limit: Annotated[str, Words(_SHARE), _quantity(share, _SHARE), Field(examples=["1 %"])]
+    limit: Annotated[
+        str, Words(_SHARE), _quantity(share, _SHARE), Field(description="the bound itself", examples=["1 %"])
+    ]
 
 
 class CountLimit(Limit):
     """A number of things: the bare value, or ``{limit: 10000, level: warn}``."""
 
-    limit: Annotated[int, Field(ge=1, le=10**12, examples=[10_000])]
+    limit: Annotated[int, Field(ge=1, le=10**12, description="the bound itself", examples=[10_000])]
 
 
 class Budgets(Options):
@@ -122,6 +128,10 @@ class Budgets(Options):
     int8_share: Annotated[
         ShareLimit | None, Written, Field(alias="int8.share", description="int8 share of the weight bytes, at least")
     ] = None
+
+    @model_serializer(mode="wrap")
+    def _only_those_set(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {name: rule for name, rule in handler(self).items() if rule is not None}
 
     def all(self) -> tuple[Budget, ...]:
         """The budgets that are set, in the order of this class, the switched-off ones included."""

@@ -14,6 +14,8 @@ from .shape import Shape, fields, flow, shape_of, shape_of_field
 
 Path = tuple[str | int, ...]
 
+MAX_DETAILS = 500  # of each end of pydantic's list: bounds the work on hostile files
+
 _RANGE = {"greater_than", "greater_than_equal", "less_than", "less_than_equal", "finite_number"}
 _LENGTH = {"too_short", "too_long", "string_too_short", "string_too_long"}
 
@@ -94,11 +96,13 @@ class Translator:
     def __init__(self, root: Node, file: str, top: type[BaseModel]) -> None:
         self.root, self.file, self.top = root, file, top
         self.found: dict[tuple[Path, str], tuple[Mark, Fault]] = {}
+        self.cut = False
 
     def take(self, errors: Iterable[ErrorDetails]) -> None:
         """Add pydantic's errors."""
-        details = list(errors)
-        for error in sorted(details, key=lambda error: error["type"] == "missing"):  # misspelled keys explain them
+        details = sorted(errors, key=lambda error: error["type"] == "missing")  # misspelled keys explain the missing
+        self.cut = self.cut or len(details) > 2 * MAX_DETAILS
+        for error in [*details[:MAX_DETAILS], *details[MAX_DETAILS:][-MAX_DETAILS:]]:
             place = locate(error["loc"], self.top)
             match error["type"]:
                 case "missing":
@@ -142,7 +146,7 @@ class Translator:
         name = str(path[-1])
         written = parent.content if parent and isinstance(parent.content, dict) else {}
         known = [key for key, _ in fields(place.section)]
-        if any(key not in known and name in nearest(key, known) for key in written):
+        if any(key not in known and name in nearest(key, known) for key in list(written)[:MAX_DETAILS]):
             return  # that key has its own fault, with this name as the remedy
         info = dict(fields(place.section)).get(name)
         shape = shape_of_field(info) if info else None
@@ -164,10 +168,11 @@ class Translator:
         node = find(self.root, place.path)
         written = node.content if node and isinstance(node.content, dict) else {}
         everything = list(dict.fromkeys(key for variant in shape.variants.values() for key, _ in fields(variant)))
-        for key in written:
+        for key in list(written)[:MAX_DETAILS]:
             if key not in everything:
-                self._unknown((*place.path, key), [shape.tag, *everything], "key", place)
-        if not any(shape.tag in nearest(key, [shape.tag, *everything]) for key in written if key not in everything):
+                self._unknown((*place.path, key), everything, "key", place)
+        unknown = [key for key in list(written)[:MAX_DETAILS] if key not in everything]
+        if not any(shape.tag in nearest(key, everything) for key in unknown):
             hint = f"add it, for example:  {shape.tag}: {next(iter(shape.variants))}"
             self.add((*place.path, shape.tag), "config.missing-key", "is missing", hint=hint, key=True)
 
@@ -210,9 +215,9 @@ class Translator:
         taken = {mark for mark, _ in placed}
         placed += [(mark, fault) for mark, fault in self.found.values() if mark not in taken]
         ordered = [fault for _, fault in sorted(placed, key=lambda pair: pair[0])]
-        if len(ordered) <= limit:
+        if len(ordered) <= limit and not self.cut:
             return ordered
-        rest = Fault("config.more", self.file, f"has {len(ordered) - limit} more faults", hint="mend these first")
+        rest = Fault("config.more", self.file, "has more faults than are shown", hint="mend these first")
         return [*ordered[:limit], rest]
 
 

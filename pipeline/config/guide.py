@@ -104,7 +104,7 @@ def as_text(topic: Topic, width: int = 100) -> str:
         lines += ["", f"  {row.key}", _fill(f"{row.words}; {tail}", width, "      ")]
         lines += [_fill(row.meaning, width, "      ")] if row.meaning else []
     if topic.variants:
-        lines += ["", "see: " + ", ".join(f"compress explain {topic.path}.{tag}" for tag in topic.variants)]
+        lines += ["", "see:", *(f"  compress explain {topic.path}.{tag}" for tag in topic.variants)]
     return "\n".join(lines) + "\n"
 
 

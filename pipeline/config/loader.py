@@ -142,9 +142,11 @@ def _mend(data: dict[str, Any], details: Sequence[Any]) -> dict[str, Any] | None
     mended = deepcopy(data)
     changed = False
     for detail in details:
+        if not detail["type"].startswith("union_tag_"):
+            continue
         place = locate(detail["loc"], PipelineConfig)
         section: Any = mended
-        if not detail["type"].startswith("union_tag_") or place.shape is None:
+        if place.shape is None:
             continue
         for part in place.path:
             section = section[part]

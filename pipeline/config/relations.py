@@ -1,6 +1,7 @@
 """Rules between values, checked on the raw file: so a fault elsewhere never hides them."""
 
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 from pydantic import ValidationError
@@ -8,7 +9,7 @@ from pydantic import ValidationError
 from .benchmark import Benchmark
 from .budgets import Budgets
 from .document import Node
-from .faults import Path, Translator
+from .faults import MAX_DETAILS, Path, Translator
 from .pipeline import PipelineConfig, unlisted_providers
 from .shape import fields
 
@@ -24,7 +25,7 @@ def check_relations(root: Node, data: dict[str, Any], translator: Translator) ->
         data: the same as plain data, with misspelled variants put right.
         translator: takes the faults.
     """
-    for path, before, node in _repeated(root, ()):
+    for path, before, node in islice(_repeated(root, ()), MAX_DETAILS):
         if path[0] in PipelineConfig.model_fields:
             translator.add(path, "config.duplicate-value", f"repeats [{before}]", node.shown(), "keep one of the two")
     for name, other in _same_but_for_case(data.get("students")):

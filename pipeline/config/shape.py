@@ -3,6 +3,7 @@
 import types
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from inspect import get_annotations
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
@@ -37,14 +38,14 @@ class Shape:
     tag: str = ""
 
 
-def fields(section: type[BaseModel]) -> list[tuple[str, FieldInfo]]:
+@cache
+def fields(section: type[BaseModel]) -> tuple[tuple[str, FieldInfo], ...]:
     """The keys of a section as YAML spells them: the one that names the variant, its own, then the inherited ones."""
-    return [
-        (info.alias or name, info)
-        for name, info in sorted(
-            section.model_fields.items(), key=lambda pair: (not _is_tag(pair[1]), _defined_in(section, pair[0]))
-        )
-    ]
+
+    def rank(pair: tuple[str, FieldInfo]) -> tuple[bool, int]:
+        return not _is_tag(pair[1]), _defined_in(section, pair[0])
+
+    return tuple((info.alias or name, info) for name, info in sorted(section.model_fields.items(), key=rank))
 
 
 def _defined_in(section: type[BaseModel], name: str) -> int:

@@ -32,11 +32,10 @@ def fit(values: Floats) -> tuple[Floats, Floats]:
     for start in starts:
         squares += ((values[start : start + _CHUNK] - mean) ** 2).sum(axis=0)
     std = np.sqrt(squares / len(values))
-    smallest = np.finfo(np.float32).tiny  # below it a float32 quotient overflows
-    std[constant(values) | (std < smallest)] = 1.0
+    std[std < np.finfo(np.float32).tiny] = 1.0  # a constant channel, or one whose float32 quotient would overflow
     return mean.astype(np.float32), std.astype(np.float32)
 
 
 def constant(values: Floats) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
-    """Which channels never change (channels,): by range, which rounding cannot blur."""
+    """Which channels never change (channels,)."""
     return np.asarray(values.min(axis=0) == values.max(axis=0))

@@ -16,6 +16,7 @@ from typing import Any
 from ..errors import EnvironmentFault, Fault, SeqpressError, StageFailed
 from .disk import as_fault, human_bytes, is_full
 
+_SUDDEN = ("stage.failed", "stage.died", "stage.memory", "stage.outcome")
 _TAIL_LINES = 8
 _TAIL_BYTES = 4000
 _LONGEST_MESSAGE = 400
@@ -86,7 +87,9 @@ def unpack(message: dict[str, Any]) -> SeqpressError:
 
 
 def with_log(error: SeqpressError, log: Path) -> SeqpressError:
-    """The same error, pointing at the task's log and quoting its end."""
+    """The same error, pointing at the task's log and quoting its end; what a stage said on purpose needs no log."""
+    if not error.faults or error.faults[0].code not in _SUDDEN:
+        return error
     lines = [f"log: {log}", *(f"| {line}" for line in tail(log))]
     first, *rest = error.faults
     hint = "\n".join([*([first.hint] if first.hint else []), *lines])

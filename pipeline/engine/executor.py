@@ -86,6 +86,7 @@ class Executor:
         self._resolved: dict[str, Resolved] = {}
         self._ready: list[str] = []  # to be computed, inputs known
         self._contended: dict[str, float] = {}  # computed by another process; task -> when to look again
+        self._told_waiting: set[str] = set()
         self._locks: dict[str, Lock] = {}  # of running tasks
         self._running: dict[str, Worker] = {}
         self._failed_starts = 0
@@ -236,7 +237,7 @@ class Executor:
         return min(self._ready, key=self._rank) if pool.silent() else None
 
     def _rank(self, name: str) -> tuple[int, float, int]:
-        return -self.plan.tasks[name].priority, -self.plan.chain[name], self.plan.order.index(name)
+        return -self.plan.tasks[name].priority, -self.plan.chain[name], self.plan.position[name]
 
     def _take_lock(self, name: str) -> bool:
         lock = self._store.lock(self._resolved[name].key)
@@ -246,8 +247,10 @@ class Executor:
             self._fail(name, self._busy(name))
         else:
             self._contended[name] = time.monotonic() + _RETRY_S
-            holder = self._store.lock_holder(self._resolved[name].key)
-            self._tell(events.TaskWaiting(name, self.plan.tasks[name].label, holder))
+            if name not in self._told_waiting:
+                self._told_waiting.add(name)
+                holder = self._store.lock_holder(self._resolved[name].key)
+                self._tell(events.TaskWaiting(name, self.plan.tasks[name].label, holder))
         return lock is not None
 
     def _sound_record(self, name: str) -> Record | None:
@@ -346,14 +349,10 @@ class Executor:
 
     def _fail(self, name: str, error: SeqpressError) -> None:
         self._drop(name)
-        told = error if isinstance(error, Busy) else border.with_log(error, self._log_of(name))
-        self.failures[name] = told
+        told = self.failures[name] = border.with_log(error, self._store.log_path(name, self._resolved[name].key))
         self._tell(events.TaskFailed(name, self.plan.tasks[name].label, told))
         below = self.plan.below(name)
         for later in self.plan.order:
             if later in below and later not in self.blocked:
                 self.blocked[later] = name
                 self._tell(events.TaskBlocked(later, self.plan.tasks[later].label, name))
-
-    def _log_of(self, name: str) -> Path:
-        return self._store.log_path(name, self._resolved[name].key)

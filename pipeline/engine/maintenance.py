@@ -120,8 +120,9 @@ def _check_record(store: Store, path: Path) -> bool:
         return False
     before = len(store.damage)
     record = store.lookup(path.stem)
-    if record is None and len(store.damage) == before:
-        store.damage.append(Damage("record", path.stem, "refers to a file that is gone or damaged"))
+    new = store.damage[before:]
+    if record is None and not any(damage.kind == "record" for damage in new):
+        store.damage[before:] = [Damage("record", path.stem, "refers to a file that is gone or damaged")]
     return record is not None
 
 
@@ -141,7 +142,7 @@ def collect(store: Store, *, unused: bool = False, quarantine: bool = False) -> 
     """Remove what nothing refers to; no clock is asked.
 
     Args:
-        unused: also the records that the latest run of no pipeline used.
+        unused: also the records that the latest run of no pipeline used, and what failed tasks left.
         quarantine: also what was set aside as damaged.
 
     Raises:
@@ -159,6 +160,7 @@ def collect(store: Store, *, unused: bool = False, quarantine: bool = False) -> 
         kept, records = _sweep_records(store, unused=unused)
         objects = _sweep(store.root / "objects", {blob.sha256 for r in kept for blob in r.files.values()})
         logs = _sweep(store.root / "logs", {store.log_path(r.task, r.key).name for r in kept})
+        _sweep_salvage(store, kept, unused=unused)
         quarantined = _sweep(store.root / "quarantine", set()) if quarantine else 0
         _sweep(store.root / "locks", set())
         freed_bytes = before_bytes - disk.folder_bytes(store.root)
@@ -180,6 +182,14 @@ def _sweep_records(store: Store, *, unused: bool) -> tuple[list[Record], int]:
             path.unlink()
             removed += 1
     return kept, removed
+
+
+def _sweep_salvage(store: Store, kept: list[Record], *, unused: bool) -> None:
+    """Remove what failing tasks left, once they have a result; all of it with ``unused``."""
+    finished = {store.salvage_path(record.task, record.key).name for record in kept}
+    for path in list((store.root / "salvage").iterdir()):
+        if unused or path.name in finished:
+            shutil.rmtree(path)
 
 
 def _sweep(folder: Path, keep: set[str]) -> int:

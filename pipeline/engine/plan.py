@@ -36,6 +36,7 @@ class Plan:
         graph = {task.name: list(task.inputs.values()) for task in listed}
         try:
             self.order: tuple[str, ...] = tuple(TopologicalSorter(graph).static_order())
+            self.position: Mapping[str, int] = {name: place for place, name in enumerate(self.order)}
         except CycleError as error:
             path = " → ".join(error.args[1])
             raise SeqpressError(_fault(f"tasks {path}", "must not depend on themselves")) from None

@@ -141,9 +141,7 @@ def run(
         missing = executor.prepare()
         if missing and unwritable:
             raise unwritable
-        on_event(events.RunStarted(len(plan.order), len(plan.order) - missing, settings.jobs))
-        for result in executor.results.values():
-            on_event(events.TaskFinished(result.task, plan.tasks[result.task].label, True, result.record.compute_s))
+        _tell_hits(executor, missing, settings.jobs, on_event)
         try:
             if missing:
                 executor.execute()
@@ -154,6 +152,13 @@ def run(
     finally:
         if lock:
             lock.release()
+
+
+def _tell_hits(executor: Executor, missing: int, jobs: int, on_event: Callable[[events.Event], object]) -> None:
+    tasks = executor.plan.tasks
+    on_event(events.RunStarted(len(tasks), len(tasks) - missing, jobs))
+    for name, result in executor.results.items():
+        on_event(events.TaskFinished(name, tasks[name].label, True, result.record.compute_s))
 
 
 def _enter(store: Store, *, wait: bool) -> tuple[Lock | None, EnvironmentFault | None]:

@@ -66,13 +66,14 @@ def tile(report: Report, student: Student) -> dict[str, object]:
     """The headline of one student: three numbers with their intervals, and the file they are about."""
     variant = view.shipped(student)
     if variant is None:
-        return {"student": student, "variant": None, "numbers": [], "gates": ()}
+        return {"student": student, "variant": None, "series": view.series(report)[student.name]}
     gates = [gate for gate in report.gates if gate.subject == variant.id]
     return {
         "student": student,
         "variant": variant,
         "series": view.series(report)[student.name],
         "numbers": [_smaller(report, variant), _faster(report, variant), _drop(report, variant)],
+        "gates": gates,
         "failed": [gate for gate in gates if gate.status == "fail" and gate.level == "error"],
         "undecided": [gate for gate in gates if gate.status == "inconclusive"],
     }
@@ -88,7 +89,8 @@ def _faster(report: Report, variant: Variant) -> tuple[str, str, str]:
     at = view.reference(report)
     found = view.cell(variant, at)
     if found is None or found.faster_than_teacher is None:
-        return "–", "speed", view.latency_reason(variant)
+        reason = variant.latency_reason if variant.latency is None else "no cell at the reference point"
+        return "–", "speed not measured", reason
     speed = found.faster_than_teacher
     times = tables.percentile_text(view.percentile(found, 50))
     span = f"[{figures.ratio(speed.low)}, {figures.ratio(speed.high)}]"

@@ -4,7 +4,7 @@ import re
 from xml.etree import ElementTree as Tree
 
 from .model import Gate, Report
-from .text import clean, one_line
+from .text import one_line
 
 _TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d")
 STRICT = 8  # the exit code under which an undecided gate fails the build
@@ -71,4 +71,4 @@ def _body(gate: Gate) -> str:
 
 def _child(case: Tree.Element, name: str, message: str, body: str = "", **more: str) -> None:
     attributes = {"message": message, **more} if message else more
-    Tree.SubElement(case, name, attributes).text = clean(body) or None
+    Tree.SubElement(case, name, attributes).text = body or None

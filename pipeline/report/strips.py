@@ -11,6 +11,7 @@ from .text import cut
 
 WIDTH = 440  # as wide as the scatter plots, so that all text on the page is of one size
 GRAPH = "graph, names and the rest"
+UNLISTED = "weights not listed"
 DTYPES = ("float32", "float16", "int8", "uint8", GRAPH)  # fixed order, so that colours mean the same in every bar
 
 
@@ -147,10 +148,13 @@ def file_contents(report: Report) -> Markup:
 
 
 def _by_dtype(variant: Variant) -> dict[str, int]:
-    """Bytes per number format, the fixed formats first, then others; the rest of the file last."""
+    """Bytes per number format, the fixed formats first, then others; what is not weights last."""
     totals: dict[str, int] = {}
     for tensor in variant.footprint.tensors:
         totals[tensor.dtype] = totals.get(tensor.dtype, 0) + max(0, tensor.size_bytes)
+    unlisted = variant.footprint.weight_bytes - sum(totals.values())
+    if unlisted > 0:
+        totals[UNLISTED] = unlisted
     rest = variant.footprint.size_bytes - sum(totals.values())
     names = [*(n for n in DTYPES if n in totals), *sorted(set(totals).difference(DTYPES))]
     shares = {name: totals[name] for name in names if totals[name]}

@@ -58,7 +58,7 @@ def gates(report: Report) -> Table:
             Column("Why"),
         ),
         tuple(_gate_row(gate) for gate in view.gates(report)),
-        "no gates: the configuration sets no budgets",
+        "no gates were set",
     )
 
 

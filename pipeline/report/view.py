@@ -94,9 +94,7 @@ def failing(report: Report) -> tuple[Gate, ...]:
 
 
 def gate_count(report: Report) -> str:
-    """
-    ``12 of 14 gates passed, 1 failed, 1 not measured``.
-    """
+    """``12 of 14 gates passed, 1 failed, 1 not measured``; a failed warning counts as failed."""
     total = len(report.gates)
     if not total:
         return "no gates"

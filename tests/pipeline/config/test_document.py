@@ -1,5 +1,6 @@
 """The YAML reader: what it reads, what it refuses, and that no text can hurt it."""
 
+import contextlib
 import math
 import time
 from pathlib import Path
@@ -7,7 +8,6 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
 from seqpress.pipeline.config import load
 from seqpress.pipeline.config.document import MAX_BYTES, MAX_FAULTS, decode, parse, scalar
 from seqpress.pipeline.errors import ConfigError, Fault
@@ -21,11 +21,9 @@ def refused(path: Path) -> list[Fault]:
     """The faults of a file; any other outcome than a configuration or a ConfigError fails the test."""
     try:
         load(path)
+        return []
     except ConfigError as error:
-        assert error.faults
-        assert str(error)
-        return error.faults
-    return []
+        return error.faults or pytest.fail("a ConfigError without a fault")
 
 
 @pytest.mark.parametrize(
@@ -187,7 +185,5 @@ def test_any_damage_to_a_file_is_answered(
 @settings(max_examples=150, deadline=2000)
 @given(override=st.text(max_size=60) | st.text(alphabet="distl.eos[]0=: {}ct", max_size=40))
 def test_any_override_is_answered(override: str) -> None:
-    try:
+    with contextlib.suppress(ConfigError):
         load(ROOT / "pipeline.yaml", [override])
-    except ConfigError as error:
-        assert error.faults

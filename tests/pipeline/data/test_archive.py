@@ -87,7 +87,6 @@ def test_a_single_npy_is_told_apart(options: Make, tmp_path: Path) -> None:
     [
         ("(1000000000000,)", "<f4"),  # 3.6 TiB
         ("(-1, 3)", "<f4"),
-        ("(1000000000000000000,)", "<U0"),  # no bytes, and an endless loop over its items
         ("(2, 3)", "<f4"),  # fewer bytes than there are
         ("()", "O"),
     ],
@@ -96,6 +95,13 @@ def test_a_lying_header(shape: str, descr: str, small: Make, options: Make, tmp_
     entries = [(f"{name}.npy", npy(array)) for name, array in small().items() if name != "values"]
     pack(tmp_path / "speech.npz", [*entries, ("values.npy", header(shape, descr) + b"\0" * 16)])
     assert "speech.npz  values must" in refused(options(), tmp_path)
+
+
+def test_items_without_bytes(tmp_path: Path) -> None:
+    """A shape of 10**18 empty texts is consistent with a file of no bytes, and an endless loop over them."""
+    path = pack(tmp_path / "speech.npz", [("labels.npy", header("(1000000000000000000,)", "<U0"))])
+    with open(path, "rb") as file, pytest.raises(InputRejected, match="must have a possible shape"):
+        Archive(file, "speech.npz")
 
 
 def test_a_zip_bomb_is_refused_before_it_expands(options: Make, tmp_path: Path) -> None:
@@ -135,11 +141,10 @@ def test_overlapping_entries(small: Make, options: Make, tmp_path: Path) -> None
     content = bytearray(path.read_bytes())
     directory = content.index(b"PK\x01\x02")
     for _ in range(4):
-        struct.pack_into("<II", content, directory + 20, 4000, 4000 * 10)  # compressed and expanded size
+        struct.pack_into("<II", content, directory + 20, 8000, 8000)  # compressed and expanded size
         directory = content.find(b"PK\x01\x02", directory + 4)
     path.write_bytes(bytes(content))
-    text = refused(options(), tmp_path)
-    assert "must not hold entries that overlap" in text or "must be an intact .npz" in text or "as many bytes" in text
+    assert "must not hold entries that overlap; got 32,000 bytes of entries in" in refused(options(), tmp_path)
 
 
 @pytest.mark.filterwarnings("ignore:Duplicate name")

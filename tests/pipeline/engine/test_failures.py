@@ -39,6 +39,7 @@ def test_our_errors_cross_the_border_as_they_are(task, go):
     assert type(error) is InputRejected
     assert [fault.code for fault in error.faults] == ["data.empty", "data.b"]
     assert error.faults[0].rule == "must have items"
+    assert "log:" not in str(error)  # it was said on purpose, and in its author's words
 
 
 def test_a_class_of_the_users_own_becomes_a_stage_failure(task, go):
@@ -139,7 +140,7 @@ def test_a_stage_that_closes_its_output_harms_nobody(task, go):
 
 def test_workers_that_cannot_start_end_the_run(task, go, monkeypatch):
     monkeypatch.setattr("seqpress.pipeline.engine.pool._BOOT", "raise SystemExit('no such interpreter')")
-    with pytest.raises(EnvironmentFault, match="worker processes must stay alive(.|\n)*no such interpreter"):
+    with pytest.raises(EnvironmentFault, match=r"worker processes must stay alive(.|\n)*no such interpreter"):
         go([task("a")])
 
 

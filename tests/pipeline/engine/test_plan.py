@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 from seqpress.pipeline.engine.plan import Plan, status
 from seqpress.pipeline.engine.store import Store
@@ -38,9 +40,7 @@ def test_a_cycle_is_shown(task):
 
 
 def test_an_entry_that_is_no_entry(task):
-    from dataclasses import replace
-
-    with pytest.raises(SeqpressError, match="entry of task 'a' must be 'module:function'; got 'os.system'"):
+    with pytest.raises(SeqpressError, match=r"entry of task 'a' must be 'module:function'; got 'os\.system'"):
         Plan([replace(task("a"), entry="os.system")])
 
 

@@ -5,8 +5,10 @@ import os
 import signal
 import subprocess
 import time
+from dataclasses import replace
 
 import pytest
+from seqpress.pipeline.engine import maintenance
 from seqpress.pipeline.engine.store import Store
 from seqpress.pipeline.errors import Busy
 
@@ -49,9 +51,7 @@ def started(tmp_path, count):
     return lambda: path.exists() and len(path.read_text().splitlines()) >= count
 
 
-def test_kill_9_leaves_no_orphan_and_no_finished_task_is_done_again(
-    slow, drive, go, ran, tmp_path, eventually, invariant
-):
+def test_kill_9_leaves_no_orphan_and_finished_tasks_done(slow, drive, go, ran, tmp_path, eventually, invariant):
     process = drive(slow)
     eventually(started(tmp_path, 3))
     eventually(lambda: len(descendants(process.pid)) >= 5)  # two workers, two wardens, and the child of a stage
@@ -61,7 +61,7 @@ def test_kill_9_leaves_no_orphan_and_no_finished_task_is_done_again(
     eventually(lambda: not alive(children), 2)
     invariant()
     ran()
-    quicker = [slow[0], *(type(one)(**{**one.__dict__, "options": {**one.options, "sleep_s": 0}}) for one in slow[1:])]
+    quicker = [slow[0], *(replace(one, options={**one.options, "sleep_s": 0}) for one in slow[1:])]
     begin = time.monotonic()
     result = go(quicker)
     assert time.monotonic() - begin < 5  # no lock of the dead is waited for
@@ -119,6 +119,7 @@ def test_a_waiting_run_goes_on_when_the_first_is_killed(chain, drive, ran, tmp_p
     out, _ = second.communicate(timeout=20)
     assert json.loads(out.splitlines()[-1])["failures"] == {}
     assert ran() == ["source", "source", "middle", "end"]
+    assert "TaskWaiting source" not in out  # said once
 
 
 def test_a_worker_does_not_run_main_again_and_does_not_care_where_it_is(chain, drive, store):
@@ -137,8 +138,6 @@ def test_a_shadowing_module_in_the_working_folder_is_not_imported(chain, drive, 
 
 
 def test_garbage_is_not_collected_under_a_run(chain, drive, store, tmp_path, eventually):
-    from seqpress.pipeline.engine import maintenance
-
     drive(chain(sleep_s=20), jobs=1)
     eventually(started(tmp_path, 1))
     for remove in (maintenance.collect, maintenance.clear):

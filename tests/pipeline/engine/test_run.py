@@ -1,12 +1,14 @@
 import json
 import os
 import time
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
-from seqpress.pipeline.engine import events
+from seqpress.pipeline.engine import events, history
 from seqpress.pipeline.engine.pool import usable_cores
-from seqpress.pipeline.engine.store import Store
-from seqpress.pipeline.errors import EnvironmentFault
+from seqpress.pipeline.engine.run import run
+from seqpress.pipeline.errors import EnvironmentFault, Fault
 
 
 def flip(path, region):
@@ -78,11 +80,13 @@ def test_tasks_run_side_by_side_and_exclusive_ones_alone(task, go, tmp_path):
         if isinstance(event, events.TaskStarted | events.TaskFinished):
             spans.setdefault(event.task, []).append(time.monotonic())
 
-    tasks = [task(f"s{n}", options={"value": n, "sleep_s": 0.3}) for n in range(4)]
+    tasks = [task(f"s{n}", options={"value": n, "sleep_s": 0.4}) for n in range(4)]
     tasks += [task(f"x{n}", exclusive=True, options={"value": 9 + n, "sleep_s": 0.1}) for n in range(2)]
     result = go(tasks, on_event=watch)
-    assert result.wall_s < result.parallel_compute_s + result.exclusive_compute_s
-    assert result.exclusive_compute_s == pytest.approx(0.2, abs=0.1)
+    assert result.parallel_compute_s >= 1.6
+    assert result.exclusive_compute_s >= 0.2
+    shared = sorted(spans[f"s{n}"] for n in range(4))
+    assert shared[1][0] < shared[0][1]
     for name in ("x0", "x1"):
         begin, end = spans[name]
         assert not [other for other, (b, e) in spans.items() if other != name and b < end and e > begin]
@@ -121,6 +125,7 @@ def test_the_costliest_chain_starts_first_and_priority_comes_before(task, go):
 
 def test_workers_are_kept_and_load_ahead(task, go):
     tasks = [task(f"p{n}", "peeks", options={"modules": ["colorsys"], "n": n}) for n in range(4)]
+    tasks[3] = replace(tasks[3], exclusive=True)  # waits for silence, and so for what is loaded ahead
     result = go(tasks, jobs=1, preload=["no.such.module", "colorsys"])
     assert len({result.artifacts[f"p{n}"].facts["pid"] for n in range(4)}) == 1
     assert result.artifacts["p3"].facts["loaded"] == ["colorsys"]
@@ -156,7 +161,7 @@ def test_a_damaged_input_is_computed_again_and_counted(chain, go, ran, name, reg
     ran()
     flip(first.artifacts["source"].files[name], region)
     changed = chain()
-    changed[1] = type(changed[1])(**{**changed[1].__dict__, "revision": 2})  # so that the damaged file is opened
+    changed[1] = replace(changed[1], revision=2)  # so that the damaged file is opened
     second = go(changed)
     assert second.damaged == 1
     assert ran() == ["source", "middle"]  # and the end, whose input came out as before, is kept
@@ -196,9 +201,8 @@ def test_leftovers_of_dead_runs_are_ignored_and_removed(chain, go, store):
 
 
 def test_two_names_for_one_thing_are_computed_once(task, go, ran, chain):
-    twin = chain()[0]
-    tasks = [twin, type(twin)(**{**twin.__dict__, "name": "twin"})]
-    result = go(tasks)
+    source = chain()[0]
+    result = go([source, replace(source, name="twin")])
     assert ran() == ["source"]
     assert (result.hits, result.misses) == (1, 1)
 
@@ -238,7 +242,7 @@ def test_an_unwritable_store_serves_hits_and_refuses_misses(chain, go, ran, monk
     ran()
 
     def refuse(folder):
-        raise EnvironmentFault([])
+        raise EnvironmentFault(Fault("store.unwritable", str(folder), "must be writable"))
 
     monkeypatch.setattr("seqpress.pipeline.engine.disk.probe_writable", refuse)
     assert go(chain()).hits == 3
@@ -248,8 +252,6 @@ def test_an_unwritable_store_serves_hits_and_refuses_misses(chain, go, ran, monk
 
 
 def test_history_forgets_tasks_unless_the_plan_is_a_part(task, go, store):
-    from seqpress.pipeline.engine import history
-
     one, two = task("one"), task("two", options={"value": 2})
     go([one, two], pipeline="p")
     go([one], pipeline="p", partial=True)
@@ -267,11 +269,6 @@ def test_cores_are_those_that_may_be_used():
 
 
 def test_a_store_object_can_be_used_again(chain, store):
-    from seqpress.pipeline.engine.run import run
-
-    mine = Store(store.root)
-    from pathlib import Path
-
     toys = Path(__file__).parent / "toys"
-    assert run(chain(), mine, path=[toys], jobs=1).misses == 3
-    assert run(chain(), mine, path=[toys], jobs=1).hits == 3
+    assert run(chain(), store, path=[toys], jobs=1).misses == 3
+    assert run(chain(), store, path=[toys], jobs=1).hits == 3

@@ -239,3 +239,71 @@ def test_whichever_call_fails_the_store_stays_whole(store, tmp_path, monkeypatch
     assert len(said) == number - 1 > 0
     assert all(("disk full (needed 78" if code == errno.ENOSPC else "got EIO") in text for text in said)
     assert Store(store.root).verify(golden)
+
+
+@pytest.mark.parametrize("call", ["fsync", "replace", "mkdir"])
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_dying_at_any_call_leaves_the_old_state_or_the_new(store, tmp_path, invariant, call, moment):
+    """As ``kill -9`` would: no clean-up runs, because the process ends inside the n-th call."""
+    store.prepare()
+    golden = publish(store, tmp_path / "golden", 0)
+    for number in range(1, 40):
+        folder = tmp_path / f"out-{number}"
+        fill(folder, number)
+        child = os.fork()
+        if child == 0:
+            real, left = getattr(os, call), number
+
+            def dies(*arguments, _real=real, **named):
+                nonlocal left
+                left -= 1
+                if left == 0 and moment == "before":
+                    os._exit(9)
+                result = _real(*arguments, **named)
+                if left == 0:
+                    os._exit(9)
+                return result
+
+            setattr(os, call, dies)
+            try:
+                put(Store(store.root), folder, number)
+            finally:
+                os._exit(0)
+        status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        invariant()
+        fill(folder, number)
+        assert put(Store(store.root), folder, number).facts == {"value": number}
+        if status == 0:
+            break
+    assert number > 1
+    assert Store(store.root).verify(golden)
+
+
+def test_everything_reaches_the_disk_before_it_gets_its_name_and_the_record_is_last(store, tmp_path, monkeypatch):
+    """What a power cut could reorder, seen through the order of the calls."""
+    store.prepare()
+    fill(tmp_path / "out", 1)
+    steps = []
+    fsync, replace = os.fsync, os.replace
+
+    def synced(descriptor):
+        steps.append(("sync", os.readlink(f"/proc/self/fd/{descriptor}")))
+        fsync(descriptor)
+
+    def named(source, target):
+        steps.append(("name", str(source), str(target)))
+        replace(source, target)
+
+    monkeypatch.setattr(os, "fsync", synced)
+    monkeypatch.setattr(os, "replace", named)
+    record = put(store, tmp_path / "out", 1)
+    names = [step for step in steps if step[0] == "name"]
+    assert [step[2] for step in names][-1] == str(store.record_path(record.key))
+    assert len(names) == 3
+    for step in names:
+        place = steps.index(step)
+        assert ("sync", step[1]) in steps[:place]
+        parent = ("sync", os.path.dirname(step[2]))
+        assert parent in steps[place:]
+        if step is not names[-1]:
+            assert parent in steps[place : steps.index(names[-1])]  # files are safe before the record says so

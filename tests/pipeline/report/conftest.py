@@ -375,6 +375,7 @@ def build_bare() -> m.Report:
             "students": (first, empty), "teacher": strip(full.teacher), "curves": (), "gates": (), "findings": (),
             "baselines": (m.Baseline(name="logistic", estimate=None, reason="scikit-learn is not installed"),),
             "providers": (), "lineage": (), "config_yaml": "", "status": "inconclusive", "exit_code": 0,
+            "sentence": "Nothing could be decided.",
             "environment": m.Environment(machine={}, libraries={}, noise={}),
         }
     )  # fmt: skip

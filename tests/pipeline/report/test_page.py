@@ -126,7 +126,8 @@ def test_what_was_not_measured_says_why(bare: Report) -> None:
     text = Page(html.render(bare)).text
     for reason in (
         "the test split holds NaN", "the worker died", "nothing to compare with", "scikit-learn is not installed",
-        "No control was trained", "only the best seed", "No artifact was made", "no gates", "not a cold run",
+        "No control was trained", "only the best seed", "No artifact was made", "No gates were set", "not a cold run",
+        "weights not listed",
         "nothing was trained", "no provider was asked for",
     ):  # fmt: skip
         assert reason in text, reason
@@ -164,6 +165,16 @@ def test_a_hostile_name_stays_a_name(report: Report) -> None:
     assert "\x1b" not in text
     assert "\u202e" not in text
     assert "<script>alert(1)</script>" in page.text  # visible as words
+
+
+def test_a_speed_that_was_not_compared_is_no_claim(report: Report) -> None:
+    student = report.students[0]
+    variants = tuple(v.model_copy(update={"latency": None, "latency_reason": "killed"}) for v in student.variants)
+    bent = report.model_copy(update={"students": (student.model_copy(update={"variants": variants}),), "gates": ()})
+    top = Page(html.render(bent)).text.split("Gates Variants")[0]
+    assert "speed not measured killed" in top
+    assert "faster" not in top.split("exit code")[1]
+    assert "✓ no gate failed" not in top
 
 
 def test_light_and_rich_enough_to_mail(text: str) -> None:

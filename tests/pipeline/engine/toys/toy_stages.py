@@ -47,7 +47,7 @@ def measure(given, options, into, context):
 
 def random_bytes(given, options, into, context):
     note(options)
-    (into / "result.json").write_bytes(os.urandom(64))
+    (into / "result.json").write_text(os.urandom(64).hex())
     return {}
 
 

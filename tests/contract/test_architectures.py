@@ -1,0 +1,109 @@
+"""The promises of ``models.contract``, probed on every architecture in the registry."""
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from seqpress.models.contract import NotCausal
+from seqpress.models.registry import architectures, build
+from small_networks import FORMS, classifier, encoder, every_form, every_pooling
+
+
+def test_every_architecture_has_a_form_here():
+    assert set(FORMS) == set(architectures())
+
+
+def test_unknown_architecture_names_the_known_ones():
+    with pytest.raises(ValueError, match="gru, lstm, tcn, transformer"):
+        build("rnn", inputs=3)
+
+
+@every_form
+@given(time=st.integers(1, 12), batch=st.integers(1, 3))
+@settings(max_examples=8, deadline=None)
+def test_shapes(name, options, time, batch):
+    model = encoder(name, options)
+    out = model(torch.randn(batch, time, 5), torch.randint(1, time + 1, (batch,)))
+    assert out.shape == (batch, time, model.width)
+
+
+@every_form
+def test_padding_changes_nothing(name, options):
+    model = encoder(name, options)
+    frames, garbage = torch.randn(1, 9, 5), 1e3 * torch.randn(1, 6, 5)
+    lengths = torch.tensor([9])
+    with torch.no_grad():
+        alone = model(frames, lengths)
+        padded = model(torch.cat([frames, garbage], dim=1), lengths)[:, :9]
+    torch.testing.assert_close(alone, padded, rtol=0, atol=1e-5)
+
+
+@every_form
+def test_batch_neighbours_change_nothing(name, options):
+    model = encoder(name, options)
+    mine, neighbour = torch.randn(1, 9, 5), 1e3 * torch.randn(1, 9, 5)
+    with torch.no_grad():
+        alone = model(mine, torch.tensor([9]))
+        beside = model(torch.cat([neighbour, mine]), torch.tensor([4, 9]))[1:]
+    torch.testing.assert_close(alone, beside, rtol=0, atol=1e-5)
+
+
+@every_form
+def test_causal_means_that_later_frames_change_nothing(name, options):
+    model = encoder(name, options)
+    frames = torch.randn(1, 12, 5)
+    changed = frames.clone()
+    changed[:, 7:] += 10
+    lengths = torch.tensor([12])
+    with torch.no_grad():
+        moved = (model(frames, lengths) - model(changed, lengths))[:, :7].abs().max()
+    if model.causal:
+        assert moved < 1e-6
+    else:
+        assert moved > 1e-3, "says it is not causal, and is: the claim should be corrected"
+
+
+@every_form
+def test_receptive_field_is_exact(name, options):
+    model = encoder(name, options)
+    field = model.receptive_field
+    if field is None:
+        pytest.skip("unbounded by its own account")
+    frames = torch.randn(1, field + 3, 5)
+    just_in, just_out = frames.clone(), frames.clone()
+    just_in[:, -field] += 100.0
+    just_out[:, -field - 1] += 100.0
+    lengths = torch.tensor([field + 3])
+    with torch.no_grad():
+        last = model(frames, lengths)[:, -1]
+        assert (model(just_out, lengths)[:, -1] - last).abs().max() == 0
+        assert (model(just_in, lengths)[:, -1] - last).abs().max() > 0
+
+
+@every_form
+@every_pooling
+def test_streamed_equals_whole_at_every_frame(name, options, pooling):
+    network = classifier(name, options, pooling)
+    if not network.encoder.causal or name == "transformer":
+        with pytest.raises(NotCausal, match="cannot stream"):
+            network.initial_state(1)
+        return
+    frames = torch.randn(2, 11, 5)
+    state = network.initial_state(2)
+    with torch.no_grad():
+        for now in range(11):
+            before = {key: value.clone() for key, value in state.items()}
+            streamed, following = network.step(frames[:, now], state)
+            assert all(torch.equal(before[key], state[key]) for key in state), "step must not write into its state"
+            state = following
+            whole = network(frames[:, : now + 1], torch.tensor([now + 1, now + 1]))
+            torch.testing.assert_close(streamed, whole, rtol=0, atol=1e-5)
+
+
+@every_form
+def test_gradients_reach_every_weight(name, options):
+    network = classifier(name, options).train()
+    network(torch.randn(3, 9, 5), torch.tensor([9, 5, 7])).square().sum().backward()
+    missing = [key for key, weight in network.named_parameters() if weight.grad is None or not weight.grad.any()]
+    # The key bias of attention has no effect on a softmax, by construction; nothing else may be dead.
+    assert not missing

@@ -1,0 +1,42 @@
+"""The guide covers every key, and what it says is what the classes enforce."""
+
+import re
+
+import pytest
+from seqpress.pipeline.config.budgets import Budgets
+from seqpress.pipeline.config.guide import as_markdown, as_text, topics
+from seqpress.pipeline.config.shape import fields
+
+TOPICS = topics()
+
+
+@pytest.mark.parametrize("path", TOPICS)
+def test_every_topic_says_something(path: str) -> None:
+    topic = TOPICS[path]
+    text = as_text(topic, 80)
+    assert max(map(len, text.splitlines())) <= 130
+    assert topic.meaning, f"{path} has no description"
+    for row in topic.rows:
+        assert row.meaning, f"{path}.{row.key} has no description"
+        assert f"  {row.key}\n" in text
+
+
+def test_ranges_and_defaults_come_from_the_classes() -> None:
+    rows = {row.key: row for row in TOPICS["students.tcn"].rows}
+    assert (rows["channels"].words, rows["channels"].default) == ("an integer from 4 to 1024", "32")
+    assert rows["architecture"].default == "required"
+    assert [row.key for row in TOPICS["students.tcn"].rows][:2] == ["architecture", "channels"]
+
+
+def test_every_budget_is_a_metric_with_a_known_form() -> None:
+    for name, _ in fields(Budgets):
+        assert re.fullmatch(r"size|parameters|latency\.(cpu|cuda)\.p\d\d|quality\.(accuracy|drop)|int8\.share", name)
+
+
+def test_the_page_names_every_section() -> None:
+    page = as_markdown()
+    for path, topic in TOPICS.items():
+        if topic.variants:
+            assert f"## `{path}`" in page
+        for row in topic.rows:
+            assert f"| `{row.key}` |" in page
