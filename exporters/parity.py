@@ -13,7 +13,7 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from .manifest import FRAMES, LENGTHS, LOGITS, PROBABILITIES
+from .manifest import FRAMES, LENGTHS, LOGITS
 
 Floats = NDArray[np.float32]
 Forward = Callable[[Floats, NDArray[np.int64]], Floats]
@@ -22,6 +22,7 @@ Forward = Callable[[Floats, NDArray[np.int64]], Floats]
 # Relative to the largest logit. float32 carries 1e-7; sums over hundreds of terms and frames lose two to three digits.
 _FLOAT_TOLERANCE = 1e-4
 _SURROUNDINGS_TOLERANCE = 1e-5
+_QUANTIZED_TOLERANCE = 0.1  # per-row int8 of trained students measures 0.01 to 0.03
 _DYNAMIC_OPERATORS = frozenset({"DynamicQuantizeLinear", "DynamicQuantizeLSTM", "DynamicQuantizeMatMul"})
 
 
@@ -66,13 +67,7 @@ class Artifact:
         self._session = ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
 
     def logits(self, frames: Floats, lengths: NDArray[np.int64]) -> Floats:
-        return self._run(LOGITS, frames, lengths)
-
-    def probabilities(self, frames: Floats, lengths: NDArray[np.int64]) -> Floats:
-        return self._run(PROBABILITIES, frames, lengths)
-
-    def _run(self, output: str, frames: Floats, lengths: NDArray[np.int64]) -> Floats:
-        return np.asarray(self._session.run([output], {FRAMES: frames, LENGTHS: lengths})[0])
+        return np.asarray(self._session.run([LOGITS], {FRAMES: frames, LENGTHS: lengths})[0])
 
 
 def pad(sequences: Sequence[Floats], extra: int = 0) -> tuple[Floats, NDArray[np.int64]]:
@@ -109,18 +104,18 @@ def _gap(network: Forward, artifact: Artifact, case: str, batch: tuple[Floats, N
 
 
 def against_float(whole: Artifact, quantized: Artifact, sequences: Sequence[Floats]) -> list[Gap]:
-    """The quantized artifact against its float one: probabilities, and labels that changed."""
+    """The quantized artifact against its float one: logits, and labels that changed."""
     batch = pad(sequences)
-    before, after = whole.probabilities(*batch), quantized.probabilities(*batch)
+    before, after = whole.logits(*batch), quantized.logits(*batch)
     flipped = float((before.argmax(axis=1) != after.argmax(axis=1)).mean())
     allowed_flips = max(0.02, 1 / len(sequences))
     return [
         Gap(
-            "float32 vs quantized, probabilities",
+            "float32 vs quantized, logits",
             "real sequences",
             _distance(before, after),
-            0.25,
-            "8-bit weights move a probability only where the float model hesitates",
+            _QUANTIZED_TOLERANCE * float(np.abs(before).max()),
+            "8-bit weights with a scale a row: up to a tenth of the largest logit",
         ),
         Gap(
             "float32 vs quantized, share of labels changed",

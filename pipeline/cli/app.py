@@ -1,7 +1,7 @@
 """``compress``: the commands, and the one place that turns what went wrong into an exit code.
 
-    0 ok · 1 bug in seqpress · 2 usage or config · 3 input · 4 stage · 5 gate · 6 environment · 7 busy ·
-    8 inconclusive · 130 interrupted · 141 nobody reads the output · 143 terminated
+0 ok · 1 bug in seqpress · 2 usage or config · 3 input · 4 stage · 5 gate · 6 environment · 7 busy ·
+8 inconclusive · 130 interrupted · 141 nobody reads the output · 143 terminated
 """
 
 import contextlib

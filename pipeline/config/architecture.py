@@ -40,9 +40,9 @@ class Recurrent(Architecture):
     architecture: str
     hidden: Annotated[int, Field(ge=4, le=1024, description="units in a layer and direction")] = 64
     layers: Annotated[int, Field(ge=1, le=4, description="stacked layers")] = 1
-    bidirectional: Annotated[
-        bool, Field(description="also read backwards; not causal, so it cannot be streamed")
-    ] = False
+    bidirectional: Annotated[bool, Field(description="also read backwards; not causal, so it cannot be streamed")] = (
+        False
+    )
 
     @property
     def summary(self) -> str:
@@ -137,6 +137,4 @@ class TeacherTransformer(Transformer, Taught):
 
 
 StudentArchitecture = Annotated[GRU | TCN | LSTM, Field(discriminator="architecture")]
-Teacher = Annotated[
-    TeacherLSTM | TeacherGRU | TeacherTCN | TeacherTransformer, Field(discriminator="architecture")
-]
+Teacher = Annotated[TeacherLSTM | TeacherGRU | TeacherTCN | TeacherTransformer, Field(discriminator="architecture")]

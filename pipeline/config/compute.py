@@ -22,6 +22,6 @@ class Compute(Options):
         Literal["32-true", "bf16-mixed", "16-mixed"], Field(description="number format while training")
     ] = "32-true"
     devices: Annotated[int, Field(ge=1, le=64, description="devices for one training")] = 1
-    strategy: Annotated[
-        Literal["auto", "ddp_spawn"], Field(description="how several devices share one training")
-    ] = "auto"
+    strategy: Annotated[Literal["auto", "ddp_spawn"], Field(description="how several devices share one training")] = (
+        "auto"
+    )

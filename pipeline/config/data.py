@@ -65,9 +65,7 @@ class PythonData(Splits):
         ),
         Words("'module:function', such as my_data:load"),
     ]
-    arguments: Annotated[
-        dict[str, JSON], Field(default_factory=dict, description="keyword arguments of the function")
-    ]
+    arguments: Annotated[dict[str, JSON], Field(default_factory=dict, description="keyword arguments of the function")]
     files: Annotated[
         tuple[Text, ...],
         Distinct,

@@ -170,4 +170,3 @@ def _places(node: Node, path: tuple[str | int, ...]) -> Iterator[tuple[tuple[str
     elif isinstance(node.content, list):
         for index, child in enumerate(node.content):
             yield from _places(child, (*path, index))
-

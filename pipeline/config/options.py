@@ -87,4 +87,3 @@ Slug = Annotated[
 Text = Annotated[str, Field(min_length=1, max_length=4096), Words("a text that is not empty")]
 
 JSON = Any  # plain data as YAML gives it: text, numbers, booleans, null, lists and mappings of them
-

@@ -37,9 +37,9 @@ class PipelineConfig(Options):
     name: Annotated[Slug, Field(description="names the run's folder and the report", examples=["my-model"])]
     seed: Annotated[int, Field(ge=0, lt=2**31, description="every random choice follows from it")] = 0
     data: Annotated[DataSource, Field(description="the labelled sequences", examples=[_DATA_EXAMPLE])]
-    task: Annotated[
-        Literal["classification"], Field(description="what is learned: one label for a sequence")
-    ] = "classification"
+    task: Annotated[Literal["classification"], Field(description="what is learned: one label for a sequence")] = (
+        "classification"
+    )
     teacher: Annotated[Teacher, Field(description="the large network", examples=[_TEACHER_EXAMPLE])]
     students: Annotated[
         dict[StudentName, StudentArchitecture],

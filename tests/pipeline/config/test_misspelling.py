@@ -39,9 +39,7 @@ def slips(draw: st.DrawFn) -> tuple[str, Mark, str]:
     """A key, where it stands, and the key with one letter gone, added, changed, or swapped with the next."""
     key, mark = draw(st.sampled_from(KEYS))
     at = draw(st.integers(0, len(key) - 1))
-    slip = draw(
-        st.sampled_from(["", draw(LETTERS), draw(LETTERS) + key[at], key[at + 1 : at + 2] + key[at]])
-    )
+    slip = draw(st.sampled_from(["", draw(LETTERS), draw(LETTERS) + key[at], key[at + 1 : at + 2] + key[at]]))
     swapped = len(slip) == 2 and slip[0] == key[at + 1 : at + 2]
     return key, mark, key[:at] + slip + key[at + 1 + swapped :]
 

@@ -1,0 +1,138 @@
+"""The codes of a run: data, stages, gates, the store, the machine."""
+
+from .codes_config import Code
+
+_DATA = {
+    "data.missing-file": Code("A data file does not exist.", "Correct data.path; it starts at the YAML's folder."),
+    "data.unreadable": Code("A data file may not be read.", "Check its permissions and those of its folder."),
+    "data.file": Code(
+        "A data file is not what it should be: damaged, encrypted, a link or a device, or built to expand without "
+        "bound.",
+        "Write it again with numpy.savez.",
+    ),
+    "data.memory": Code("The arrays would not fit into memory.", "Use fewer frames, or a machine with more memory."),
+    "data.changed": Code("A data file changed while it was read.", "Run again when nothing writes to it."),
+    "data.missing-module": Code(
+        "The module of data.entry cannot be found.", "Correct the name, or install the package."
+    ),
+    "data.missing-function": Code(
+        "The module of data.entry has no such function.", "Correct the name after the colon."
+    ),
+    "data.arguments": Code("The function of data.entry does not take data.arguments.", "Follow its signature."),
+    "data.user-code": Code("The function of data.entry raised an error.", "Mend it at the line in the message."),
+    "data.no-library": Code("The package that reads this source is not installed.", "Install `seqpress[data]`."),
+    "data.unknown-name": Code("sktime carries no data set of that name.", "Take the nearest name in the message."),
+    "data.layout": Code("The source does not have the documented arrays or fields.", "Follow docs/data.md."),
+    "data.shape": Code("An item is not a (frames, channels) array.", "Give every item two axes, time first."),
+    "data.dtype": Code("An array holds something else than real numbers.", "Convert it to floats or integers."),
+    "data.count": Code("Two arrays that describe the same items differ in length.", "Give one entry for each item."),
+    "data.offsets": Code("Offsets or lengths do not cut the frames into items.", "Rise from 0 to the frame count."),
+    "data.channels": Code("Items have different numbers of channels.", "Give every frame the same channels."),
+    "data.empty": Code(
+        "The data set, or a split of it, has no items.", "Add items, or make the held-out share larger."
+    ),
+    "data.zero-length": Code("A sequence has no frames.", "Drop it, or mend what cut it."),
+    "data.non-finite": Code(
+        "A feature is NaN or infinite. It is refused in every split: no quality number comes from it.",
+        "Repair or drop the items in the message.",
+    ),
+    "data.overflow": Code("A feature is too large for float32.", "Rescale the channel."),
+    "data.label-value": Code("Labels are of mixed kinds, blank, or none of the label names.", "Write them one way."),
+    "data.names": Code("Names of labels or features repeat or are blank.", "Give each its own name."),
+    "data.one-class": Code("All items have the same label, so there is nothing to tell apart.", "Add a second class."),
+    "data.label-absent": Code(
+        "A label of the validation or test split never occurs in training.", "Train on it, or leave it out."
+    ),
+    "data.group-leak": Code(
+        "Items of one group stand in two splits, so the test would reward knowing the group.",
+        "Split by group: data.validation.by and data.test.by.",
+    ),
+    "data.no-groups": Code("A split by group needs groups and the source has none.", "Add them, or split by class."),
+    "data.no-test": Code("The source has no test split of its own.", "Set data.test to hold one out."),
+    "data.split-value": Code("The split array names an unknown split.", "Use train, validation and test."),
+    "data.too-few": Code("Too few items to hold the wanted share out.", "Add items, or split by random."),
+    "data.stored": Code("A stored data set cannot be read back.", "Run again with --no-cache-read."),
+}
+
+_STAGES = {
+    "stage.failed": Code("A stage raised an error.", "Read the rule and the place in the message."),
+    "stage.died": Code("The process of a stage ended by itself.", "Run again; report it if it repeats."),
+    "stage.memory": Code(
+        "The process of a stage was killed, most likely for memory.", "Lower batch_size, or run with --jobs 1."
+    ),
+    "stage.outcome": Code("A stage returned what cannot be stored.", "Report it: that is a bug in the stage."),
+    "stage.diverged": Code(
+        "The loss became NaN or infinite. The best state so far is kept.",
+        "Lower train.learning_rate or train.clip_norm, or lengthen train.warmup.",
+    ),
+    "stage.non-finite": Code("A model gives NaN or infinity.", "Train it again with a lower learning rate."),
+    "stage.export": Code("A network could not be exported to valid ONNX.", "Report it with the configuration."),
+    "stage.nothing-quantized": Code(
+        "A recipe that promises int8 changed no weight.", "Take the recipe out of quantize for this student."
+    ),
+    "model.weights": Code(
+        "teacher.weights lacks a tensor of the network, or has it in another shape.",
+        "Set teacher to the sizes that the file was saved with.",
+    ),
+    "model.unreadable": Code("teacher.weights is no safetensors file.", "Save it with safetensors.torch.save_file."),
+    "run.incomplete": Code(
+        "Some tasks failed, so the report was not written. Everything that finished is kept.",
+        "Mend the faults above and run the same command.",
+    ),
+}
+
+_GATES = {
+    "gate.fail": Code(
+        "A budget was missed, or the ways of computing the same outputs differ by more than their tolerance.",
+        "Change the student or the recipe; change the budget only if it was wrong.",
+    ),
+    "gate.inconclusive": Code(
+        "A budget lies inside the uncertainty of what was measured.",
+        "Measure more (benchmark.samples, a larger test split), or leave out --strict.",
+    ),
+    "gate.not-measured": Code("A budget could not be measured on this machine.", "See the reason in the report."),
+}
+
+_STORE = {
+    "store.damaged": Code(
+        "A stored result is not what its hash says. It was set aside.", "Run again: it is computed anew."
+    ),
+    "store.unwritable": Code("The store cannot be written.", "Check its permissions, or give another with --store."),
+    "store.full": Code("The disk of the store is full.", "Free some space and run again: finished tasks are kept."),
+    "store.busy": Code("Another run computes the same task.", "Wait for it, or leave out --no-wait."),
+    "store.newer": Code("The store was written by a newer seqpress.", "Update seqpress, or give another --store."),
+    "store.foreign": Code("The store's folder holds other things.", "Give an empty folder with --store."),
+    "engine.plan": Code("The tasks do not form a graph.", "Report it: that is a bug in the plan."),
+    "engine.library-missing": Code("A library that computes a task is not installed.", "Install `seqpress[train]`."),
+    "engine.worker": Code("Worker processes do not stay alive.", "Read their last words in the message."),
+    "report.format": Code("A format of the report is not known.", "Take one of html, markdown, json, junit."),
+    "report.unwritable": Code("The folder for the report cannot be written.", "Choose another with --out."),
+}
+
+_MACHINE = {
+    "environment.unreadable": Code(
+        "The pipeline file is there but cannot be read.", "Check its permissions and those of its folder."
+    ),
+    "environment.memory": Code("The machine ran out of memory.", "Run fewer tasks at a time: --jobs 1."),
+    "environment.os": Code(
+        "The system refused a file operation: no space, no permission, too many open files.",
+        "Mend what the message names, then run the same command: finished tasks are kept.",
+    ),
+    "signal.interrupted": Code(
+        "The command was interrupted from the keyboard.", "Run it again: finished tasks are kept."
+    ),
+    "signal.terminated": Code("The command got SIGTERM.", "Run it again: finished tasks are kept."),
+    "bug": Code(
+        "seqpress itself is at fault.", "Report it with the file that the message names; it holds the traceback."
+    ),
+    "environment.unwritable": Code("A file cannot be written.", "Check the folder and its permissions."),
+    "environment.provider": Code(
+        "An execution provider that is marked as required is not there.",
+        "Install its build of onnxruntime, or drop required.",
+    ),
+    "environment.run-folder": Code(
+        "Another run took the same run folder.", "Run the command again: everything is in the store."
+    ),
+}
+
+RUN = {**_DATA, **_STAGES, **_GATES, **_STORE, **_MACHINE}
