@@ -6,7 +6,7 @@ test     set up, then lint, types and tests (more arguments go to pytest, and th
 setup    make .venv with everything in it
 types    the type checker
 lint     the linter and the import contracts
-docs     write the generated pages of docs/ again
+docs     write the generated pages of docs/ and the golden reports again
 bench    the studies under benchmarks/studies (name one, or all)
 """
 
@@ -71,10 +71,17 @@ def setup() -> None:
 def lint() -> None:
     call(BIN / "ruff", "check", ".", "do")
     call(BIN / "ruff", "format", "--check", "--quiet", ".")
-    call(BIN / "lint-imports", quiet=False)
+    call(BIN / "lint-imports", "--no-logo")
 
 
 def types() -> None:
+    """mypy needs the package under its name, and the checkout may be called anything."""
+    source = VENV / "src"
+    source.mkdir(exist_ok=True)
+    link = source / "seqpress"
+    if not link.exists():
+        link.symlink_to(ROOT, target_is_directory=True)
+    os.environ["MYPYPATH"] = str(source)
     call(BIN / "mypy")
 
 
@@ -94,7 +101,8 @@ def main() -> None:
     if verb in ("lint", "types"):
         {"lint": lint, "types": types}[verb]()
     if verb == "docs":
-        call(PYTHON, "-m", "tests.generate", "docs")
+        call(PYTHON, "-m", "seqpress.pipeline.cli.documents", "docs")
+        call(PYTHON, "tests/pipeline/report/update_golden.py")
     if verb == "bench":
         for study in sorted((ROOT / "benchmarks" / "studies").glob("*.py")):
             if not rest or study.stem in rest:

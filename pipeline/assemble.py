@@ -311,10 +311,12 @@ def _status(gates: Sequence[m.Gate], code: int) -> Literal["pass", "fail", "inco
 
 
 def _sentence(gates: Sequence[m.Gate], students: Sequence[m.Student]) -> str:
-    counted = {status: [g for g in gates if g.status == status] for status in (gating.FAIL, gating.INCONCLUSIVE)}
-    if failed := [g for g in counted[gating.FAIL] if g.level == "error"]:
-        named = ", ".join(f"{g.name} of {g.subject} ({g.actual}, limit {g.limit})" for g in failed[:3])
-        return f"{len(failed)} of {len(gates)} gates failed: {named}"
-    passed = sum(g.status == gating.PASS for g in gates)
-    rest = "" if passed == len(gates) else f", {len(counted[gating.INCONCLUSIVE])} undecided"
-    return f"{passed} of {len(gates)} gates passed{rest}; " + "; ".join(f"{s.name} is {s.headline}" for s in students)
+    """What decided, or what was won; the count of gates stands beside it in every report."""
+    for status, words in ((gating.FAIL, "failed"), (gating.INCONCLUSIVE, "undecided")):
+        if found := [gate for gate in gates if gate.status == status and gate.level == "error"]:
+            named = ", ".join(
+                f"{gate.name} of {gate.subject} ({gate.actual}, limit {gate.limit})" for gate in found[:3]
+            )
+            more = f" and {len(found) - 3} more" if len(found) > 3 else ""
+            return f"{words}: {named}{more}"
+    return "; ".join(f"{student.name} is {student.headline}" for student in students)

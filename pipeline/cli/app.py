@@ -117,7 +117,9 @@ def execute(arguments: Sequence[str]) -> int:
         return fail(error)
     except UsageError as error:
         return _usage(error)
-    except (KeyboardInterrupt, typer.Abort):
+    except (KeyboardInterrupt, typer.Abort) as error:
+        if getattr(error, "signal_number", signal.SIGINT) == signal.SIGTERM:  # the engine's InterruptedRun
+            return fail(Ended(Fault("signal.terminated", "compress", "was terminated by SIGTERM", "", f"{error}")))
         hint = "finished tasks are kept: the same command goes on from there"
         return fail(Interrupted(Fault("signal.interrupted", "compress", "was interrupted", "", hint)))
     except Terminated:

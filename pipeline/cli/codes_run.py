@@ -105,6 +105,11 @@ _STORE = {
     "engine.plan": Code("The tasks do not form a graph.", "Report it: that is a bug in the plan."),
     "engine.library-missing": Code("A library that computes a task is not installed.", "Install `seqpress[train]`."),
     "engine.worker": Code("Worker processes do not stay alive.", "Read their last words in the message."),
+    "report.missing": Code("There is no finished run at that place.", "Run the pipeline, or correct the path."),
+    "report.unreadable": Code(
+        "A report.json was changed, or written by another version.",
+        "Run the pipeline again: it is quick from the store.",
+    ),
     "report.format": Code("A format of the report is not known.", "Take one of html, markdown, json, junit."),
     "report.unwritable": Code("The folder for the report cannot be written.", "Choose another with --out."),
 }

@@ -24,9 +24,9 @@ def plan(
     no_cache_read: NoCacheRead = False,
     as_json: Json = False,
 ) -> None:
-    """Print every task of a run: in the store already (hit) or to be computed (miss), and why.
+    """Show what a run would compute, and why.
 
-    A task that waits has inputs that are not computed yet, so its key is not known; if they come out as before, it will
+    Each task is in the store already (hit) or has to be computed (miss). A task that waits has inputs that are not computed yet, so its key is not known; if they come out as before, it will
     be a hit. Nothing is computed.
     """
     from ..config import load

@@ -25,7 +25,9 @@ def run(
     strict: Strict = False,
     as_json: Json = False,
 ) -> None:
-    """Train or load the teacher, distill, export, quantize, verify, benchmark and report.
+    """Do the whole job, from data to report.
+
+    Trains or loads the teacher, distills the students, exports, quantizes, verifies, benchmarks and reports.
 
     What is in the store already is not computed again. A run folder runs/NAME/NUMBER appears only when it is whole,
     with the ONNX files and the report; runs/NAME/latest points at the last one. The exit code is 5 where a budget

@@ -50,9 +50,7 @@ def load_source(
     return _convert(raw, labels, splits, found)
 
 
-def _check(
-    raw: Raw, options: Mapping[str, Any], seed: int, found: Found
-) -> tuple[Labels | None, Splits | None]:
+def _check(raw: Raw, options: Mapping[str, Any], seed: int, found: Found) -> tuple[Labels | None, Splits | None]:
     """All checks, each as far as what stands before it lets it."""
     checks.check_items(raw, found)
     if not len(raw):

@@ -125,9 +125,7 @@ def by_class(codes: Integers, fraction: float, order: Integers) -> np.ndarray[An
     return held
 
 
-def by_group(
-    groups: Sequence[str], fraction: float, order: Integers
-) -> np.ndarray[Any, np.dtype[np.bool_]]:
+def by_group(groups: Sequence[str], fraction: float, order: Integers) -> np.ndarray[Any, np.dtype[np.bool_]]:
     """Marks whole groups, in random order, until their items come nearest to the fraction; one group always stays.
 
     >>> by_group(["a", "a", "b", "c"], 0.5, np.array([0, 1, 2, 3])).tolist()

@@ -54,9 +54,7 @@ def read(options: Mapping[str, Any], folder: Path) -> tuple[Raw, dict[str, Any]]
 
 def digest(options: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     """SHA-256 of both files: another version of the package with the same files is the same data."""
-    return {
-        split: hashlib.sha256(path.read_bytes()).hexdigest() for split, path in _files(options["name"]).items()
-    }
+    return {split: hashlib.sha256(path.read_bytes()).hexdigest() for split, path in _files(options["name"]).items()}
 
 
 def bundled() -> dict[str, Path]:
@@ -88,8 +86,7 @@ def _parse(text: str, file: str) -> tuple[list[Array], list[str], tuple[str, ...
     """Items (T, F) in float64, their classes, and the declared class names."""
     head, mark, body = text.partition("@data")
     tags = {
-        words[0].lower(): words[1:]
-        for words in (line.split() for line in head.splitlines() if line.startswith("@"))
+        words[0].lower(): words[1:] for words in (line.split() for line in head.splitlines() if line.startswith("@"))
     }
     _check_tags(tags, bool(mark), file)
     items: list[Array] = []
