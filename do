@@ -58,7 +58,7 @@ def setup() -> None:
     wanted = hashlib.sha256((ROOT / "pyproject.toml").read_bytes() + TORCH.encode()).hexdigest()
     if STAMP.exists() and STAMP.read_text() == wanted:
         return
-    if sys.version_info < (3, 11):
+    if sys.version_info < (3, 11):  # noqa: UP036 - this file is what an older Python runs first
         sys.exit(f"seqpress needs Python 3.11 or newer; this is {sys.version.split()[0]}")
     print("setting up .venv (once; a minute or two) …", file=sys.stderr, flush=True)
     venv.create(VENV, with_pip=True)

@@ -44,6 +44,12 @@ _DTYPES: Mapping[int, tuple[str, int]] = {  # ONNX element type -> name, bits
     TensorProto.UINT64: ("uint64", 64),
     TensorProto.BOOL: ("bool", 8),
     TensorProto.STRING: ("string", 0),
+    TensorProto.COMPLEX64: ("complex64", 64),
+    TensorProto.COMPLEX128: ("complex128", 128),
+    TensorProto.FLOAT8E4M3FN: ("float8e4m3fn", 8),
+    TensorProto.FLOAT8E4M3FNUZ: ("float8e4m3fnuz", 8),
+    TensorProto.FLOAT8E5M2: ("float8e5m2", 8),
+    TensorProto.FLOAT8E5M2FNUZ: ("float8e5m2fnuz", 8),
 }
 _FLOATS = ("float32", "float64", "float16", "bfloat16")
 _NARROW = ("int8", "uint8", "int4", "uint4")
@@ -92,6 +98,7 @@ class _Scope:
     readers: dict[str, list[tuple[NodeProto, int]]] = field(default_factory=dict)
     makers: dict[str, NodeProto] = field(default_factory=dict)
     prefix: str = ""
+    external: bool = False  # may tensors lie in data files?
 
 
 def footprint(model: Path | str, teacher_bytes: int | None = None) -> Footprint:
@@ -105,11 +112,20 @@ def footprint(model: Path | str, teacher_bytes: int | None = None) -> Footprint:
         ModelRejected: no ONNX model, weights in other files, or sparse weights.
     """
     path = Path(model)
-    size_bytes = path.stat().st_size
+    return weigh(_read(path), path.stat().st_size, teacher_bytes)
+
+
+def weigh(model: ModelProto, size_bytes: int, teacher_bytes: int | None = None, *, external: bool = False) -> Footprint:
+    """`footprint` of a parsed model.
+
+    Args:
+        size_bytes: of its file, and of its data files where there are any.
+        external: whether weights may lie in data files; they are weighed by their shapes.
+    """
     tensors: list[Tensor] = []
     parameters = weight_bytes = int8_bytes = 0
     operators: Counter[str] = Counter()
-    for scope in _scopes(_read(path)):
+    for scope in _scopes(model, external):
         operators.update(_operator(node) for node in scope.nodes if node.op_type != "Constant")
         for name, tensor in scope.stored.items():
             role, belongs = _role(name, tensor, scope)
@@ -145,17 +161,17 @@ def _read(path: Path) -> ModelProto:
     return model
 
 
-def _scopes(model: ModelProto) -> Iterator[_Scope]:
-    yield _scope(model.graph, "")
+def _scopes(model: ModelProto, external: bool) -> Iterator[_Scope]:
+    yield _scope(model.graph, "", external)
     for function in model.functions:
-        inside = _Scope(prefix=f"{function.name}/")
+        inside = _Scope(prefix=f"{function.name}/", external=external)
         for node in function.node:
             _add_node(inside, node)
         yield inside
 
 
-def _scope(graph: GraphProto, prefix: str) -> _Scope:
-    made = _Scope(prefix=prefix)
+def _scope(graph: GraphProto, prefix: str, external: bool) -> _Scope:
+    made = _Scope(prefix=prefix, external=external)
     _add_graph(made, graph)
     return made
 
@@ -194,7 +210,7 @@ def _add_constant(scope: _Scope, name: str, attribute: AttributeProto) -> None:
 
 
 def _add_tensor(scope: _Scope, name: str, tensor: TensorProto) -> None:
-    if tensor.data_location == TensorProto.EXTERNAL or tensor.external_data:
+    if not scope.external and (tensor.data_location == TensorProto.EXTERNAL or tensor.external_data):
         raise ModelRejected(f"weights must lie in the ONNX file itself; {name!r} lies in another file")
     scope.stored[name] = tensor
 

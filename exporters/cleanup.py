@@ -93,3 +93,28 @@ def check(model: onnx.ModelProto) -> None:
 def to_bytes(model: onnx.ModelProto) -> bytes:
     """Serialize so that the same model is the same bytes."""
     return model.SerializeToString(deterministic=True)
+
+
+def sort_nodes(model: onnx.ModelProto) -> None:
+    """Put every node behind those that it reads from, otherwise in the order in which they are.
+
+    Raises:
+        BadGraph: a node reads what nothing makes.
+    """
+    graph = model.graph
+    known = {value.name for value in graph.input} | {tensor.name for tensor in graph.initializer} | {""}
+    waiting, done = list(graph.node), []
+    while waiting:
+        blocked = []
+        for node in waiting:
+            if known.issuperset(node.input):
+                done.append(node)
+                known.update(node.output)
+            else:
+                blocked.append(node)
+        if len(blocked) == len(waiting):
+            raise BadGraph(f"nothing makes {', '.join(sorted(set(blocked[0].input) - known))}")
+        waiting = blocked
+    copies = [onnx.NodeProto.FromString(node.SerializeToString()) for node in done]
+    del graph.node[:]
+    graph.node.extend(copies)

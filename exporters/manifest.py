@@ -4,21 +4,56 @@ Keys are prefixed ``seqpress.``; values are JSON, so that a device reads them wi
 """
 
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import MISSING, asdict, dataclass, fields
 from typing import Any
 
+import numpy as np
 import onnx
+from numpy.typing import NDArray
 
 _PREFIX = "seqpress."
 FRAMES = "frames"
 LENGTHS = "lengths"
 PROBABILITIES = "probabilities"
 LOGITS = "logits"
+BATCH = "batch"
 
 
 class NotOurs(ValueError):
     """An ONNX file without, or with damaged, seqpress metadata."""
+
+
+@dataclass(frozen=True)
+class StateSpec:
+    """One thing that a step graph remembers, and what a host must do with it.
+
+    Before the first frame of a sequence, feed ``reset`` everywhere; after each call, feed what came out as ``output``
+    back in as ``input``. Rows of the batch are independent streams: resetting one means writing ``reset`` into its row.
+
+    Args:
+        name: "hidden_0", "cache_2_first", "pool_sum".
+        input, output: names in the graph.
+        shape: "batch" or a number an axis; the same in and out.
+        dtype: numpy's name.
+        reset: value of every element before the first frame.
+    """
+
+    name: str
+    input: str
+    output: str
+    shape: tuple[str | int, ...]
+    dtype: str
+    reset: int = 0
+
+    def initial(self, batch: int) -> NDArray[Any]:
+        """The state of ``batch`` streams before their first frame.
+
+        >>> StateSpec("pool_sum", "state.pool_sum", "next.pool_sum", ("batch", 2), "float32").initial(1)
+        array([[0., 0.]], dtype=float32)
+        """
+        shape = [batch if axis == BATCH else int(axis) for axis in self.shape]
+        return np.full(shape, self.reset, dtype=self.dtype)
 
 
 @dataclass(frozen=True)
@@ -35,6 +70,9 @@ class Manifest:
         receptive_field: frames that an output sees; ``None`` where unbounded.
         recipe: "float32" or the quantization recipe.
         notes: what a recipe did, for a reader.
+        look_ahead: later frames that an answer waits for: 0 where causal, ``None`` where it waits for the end.
+        frame_period_ms: time between two frames, if the user said so.
+        states: of a step graph, in the order of its inputs; empty for a whole-sequence graph.
     """
 
     task: str
@@ -46,12 +84,19 @@ class Manifest:
     receptive_field: int | None
     recipe: str = "float32"
     notes: tuple[str, ...] = ()
+    look_ahead: int | None = None
+    frame_period_ms: float | None = None
+    states: tuple[StateSpec, ...] = ()
 
     def write(self, model: onnx.ModelProto) -> None:
-        """Put the facts into the model, replacing earlier ones."""
-        kept = {prop.key: prop.value for prop in model.metadata_props if not prop.key.startswith(_PREFIX)}
+        """Put the facts into the model, replacing earlier ones. What is not known takes no bytes."""
+        props = {prop.key: prop.value for prop in model.metadata_props if not prop.key.startswith(_PREFIX)}
+        values = asdict(self)
+        for one in fields(self):
+            if one.default is MISSING or values[one.name] not in (None, ()):
+                props[_PREFIX + one.name] = _compact(values[one.name])
         del model.metadata_props[:]
-        onnx.helper.set_model_props(model, kept | {_PREFIX + key: _compact(v) for key, v in asdict(self).items()})
+        onnx.helper.set_model_props(model, props)
 
     @classmethod
     def read(cls, model: onnx.ModelProto) -> "Manifest":
@@ -70,10 +115,19 @@ class Manifest:
             given: dict[str, Any] = {
                 key.removeprefix(_PREFIX): json.loads(v) for key, v in props.items() if key.startswith(_PREFIX)
             }
-            fields: dict[str, Any] = {key: tuple(v) if isinstance(v, list) else v for key, v in given.items()}
-            return cls(**fields)
+            states = tuple(StateSpec(**_tuples(state)) for state in given.pop("states", ()))
+            return cls(**_tuples(given), states=states)
         except (json.JSONDecodeError, TypeError) as error:
             raise NotOurs(f"no readable seqpress metadata in this ONNX file: {error}") from error
+
+
+def initial_states(states: Sequence[StateSpec], batch: int) -> dict[str, NDArray[Any]]:
+    """What to feed a step graph before the first frame of ``batch`` streams, by input name."""
+    return {state.input: state.initial(batch) for state in states}
+
+
+def _tuples(given: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: tuple(v) if isinstance(v, list) else v for key, v in given.items()}
 
 
 def _compact(value: object) -> str:

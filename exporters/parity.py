@@ -8,6 +8,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnxruntime as ort
@@ -20,9 +21,10 @@ Forward = Callable[[Floats, NDArray[np.int64]], Floats]
 """Frames (B, T, F) and lengths (B,) to logits (B, C)."""
 
 # Relative to the largest logit. float32 carries 1e-7; sums over hundreds of terms and frames lose two to three digits.
-_FLOAT_TOLERANCE = 1e-4
+FLOAT_TOLERANCE = 1e-4
 _SURROUNDINGS_TOLERANCE = 1e-5
-_QUANTIZED_TOLERANCE = 0.1  # per-row int8 of trained students measures 0.01 to 0.03
+QUANTIZED_TOLERANCE = 0.1  # per-row int8 of trained students measures 0.01 to 0.03
+_LONGEST_FIELD = 4096  # frames; the edge of a longer receptive field is not worth minutes
 _DYNAMIC_OPERATORS = frozenset({"DynamicQuantizeLinear", "DynamicQuantizeLSTM", "DynamicQuantizeMatMul"})
 
 
@@ -61,10 +63,7 @@ class Artifact:
     """An ONNX classifier behind one single-threaded session on the CPU."""
 
     def __init__(self, path: Path) -> None:
-        options = ort.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
-        options.log_severity_level = 3
-        self._session = ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+        self._session = ort.InferenceSession(path, session_options(), providers=["CPUExecutionProvider"])
 
     def logits(self, frames: Floats, lengths: NDArray[np.int64]) -> Floats:
         return np.asarray(self._session.run([LOGITS], {FRAMES: frames, LENGTHS: lengths})[0])
@@ -79,50 +78,73 @@ def pad(sequences: Sequence[Floats], extra: int = 0) -> tuple[Floats, NDArray[np
     return frames, lengths
 
 
-def against_network(network: Forward, artifact: Artifact, sequences: Sequence[Floats]) -> list[Gap]:
+def against_network(
+    network: Forward,
+    artifact: Artifact,
+    sequences: Sequence[Floats],
+    receptive_field: int | None = None,
+    tolerance: float = FLOAT_TOLERANCE,
+) -> list[Gap]:
     """The artifact against the network it came from.
 
     Args:
         network: the torch forward.
-        sequences: real ones (T, F); cut or repeated to make lengths 1, 2, odd and longest in batches of 1 and 3.
+        sequences: real ones (T, F); cut or repeated to lengths 1, 2, odd, longest, four times longest and around the
+            receptive field, in batches of 1, 3 and 16.
+        receptive_field: frames that an output sees; ``None`` where unbounded.
+        tolerance: share of the largest logit.
     """
-    gaps = [_gap(network, artifact, "real sequences", pad(sequences))]
+    gaps = [_gap(network, artifact, "real sequences", pad(sequences), tolerance)]
     longest = max(len(sequence) for sequence in sequences)
-    odd = max(3, longest // 2 | 1)
-    for length in sorted({1, 2, odd, longest}):
-        for batch in (1, 3):
-            cut = [_resize(sequences[i % len(sequences)], length) for i in range(batch)]
-            gaps.append(_gap(network, artifact, f"length {length}, batch {batch}", pad(cut)))
+    field = min(receptive_field or 1, _LONGEST_FIELD)
+    lengths = {1, 2, max(3, longest // 2 | 1), max(1, field - 1), field, field + 1, longest, 4 * longest}
+    for length in sorted(lengths):
+        for batch in (1, 3, 16):
+            cut = [resize(sequences[i % len(sequences)], length) for i in range(batch)]
+            gaps.append(_gap(network, artifact, f"length {length}, batch {batch}", pad(cut), tolerance))
     return gaps
 
 
-def _gap(network: Forward, artifact: Artifact, case: str, batch: tuple[Floats, NDArray[np.int64]]) -> Gap:
+def _gap(
+    network: Forward, artifact: Artifact, case: str, batch: tuple[Floats, NDArray[np.int64]], tolerance: float
+) -> Gap:
     expected, got = network(*batch), artifact.logits(*batch)
-    allowed = _FLOAT_TOLERANCE * max(1.0, float(np.abs(expected).max()))
-    because = "float32 rounding: 1e-4 of the largest logit"
-    return Gap("torch vs onnxruntime, logits", case, _distance(expected, got), allowed, because)
+    allowed = tolerance * max(1.0, float(np.abs(expected).max()))
+    because = f"float32 rounding: {tolerance:.0e} of the largest logit"
+    return Gap("torch vs onnxruntime, logits", case, distance(expected, got), allowed, because)
 
 
-def against_float(whole: Artifact, quantized: Artifact, sequences: Sequence[Floats]) -> list[Gap]:
-    """The quantized artifact against its float one: logits, and labels that changed."""
+def against_float(
+    whole: Artifact,
+    quantized: Artifact,
+    sequences: Sequence[Floats],
+    tolerance: float = QUANTIZED_TOLERANCE,
+    labels: float = 0.02,
+) -> list[Gap]:
+    """The quantized artifact against its float one: logits, and labels that changed.
+
+    Args:
+        tolerance: share of the largest logit.
+        labels: share of labels that may change, at least one of the sequences.
+    """
     batch = pad(sequences)
     before, after = whole.logits(*batch), quantized.logits(*batch)
     flipped = float((before.argmax(axis=1) != after.argmax(axis=1)).mean())
-    allowed_flips = max(0.02, 1 / len(sequences))
+    allowed_flips = max(labels, 1 / len(sequences))
     return [
         Gap(
             "float32 vs quantized, logits",
             "real sequences",
-            _distance(before, after),
-            _QUANTIZED_TOLERANCE * float(np.abs(before).max()),
-            "8-bit weights with a scale a row: up to a tenth of the largest logit",
+            distance(before, after),
+            tolerance * float(np.abs(before).max()),
+            f"fewer bits: {tolerance:.0%} of the largest logit",
         ),
         Gap(
             "float32 vs quantized, share of labels changed",
             "real sequences",
             flipped,
             allowed_flips,
-            "2 % of the sequences, at least one",
+            f"{labels:.0%} of the sequences, at least one",
         ),
     ]
 
@@ -137,14 +159,14 @@ def leaks(artifact: Artifact, sequences: Sequence[Floats]) -> list[Leak]:
     alone = np.concatenate([artifact.logits(*pad([sequence])) for sequence in probes])
     padded = np.concatenate([artifact.logits(*pad([sequence], extra=17)) for sequence in probes])
     # Neighbours much louder and longer than the probe: a scale shared over the batch must show.
-    loud = [_resize(sequence * np.float32(20), 2 * len(sequence)) for sequence in reversed(probes)]
+    loud = [resize(sequence * np.float32(20), 2 * len(sequence)) for sequence in reversed(probes)]
     beside = np.stack(
         [artifact.logits(*pad([sequence, *loud]))[0] for sequence in probes],
     )
     scale = max(1.0, float(np.abs(alone).max()))
     return [
-        _leak("batch neighbours", _distance(alone, beside), scale),
-        _leak("padding", _distance(alone, padded), scale),
+        _leak("batch neighbours", distance(alone, beside), scale),
+        _leak("padding", distance(alone, padded), scale),
     ]
 
 
@@ -160,12 +182,21 @@ def is_dynamic(operators: Sequence[str]) -> bool:
     return not _DYNAMIC_OPERATORS.isdisjoint(operators)
 
 
-def _distance(left: Floats, right: Floats) -> float:
+def session_options() -> ort.SessionOptions:
+    """One thread, quiet, everything else as onnxruntime has it."""
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    return options
+
+
+def distance(left: NDArray[Any], right: NDArray[Any]) -> float:
+    """Largest absolute difference; infinity where either side is not finite."""
     if not (np.isfinite(left).all() and np.isfinite(right).all()):
         return math.inf  # NaN compares as equal to nothing and would pass any bound written the wrong way round
     return float(np.abs(left - right).max())
 
 
-def _resize(sequence: Floats, length: int) -> Floats:
+def resize(sequence: Floats, length: int) -> Floats:
     """Cut or repeat (T, F) to ``length`` frames."""
     return np.resize(sequence, (length, sequence.shape[1]))

@@ -1,18 +1,12 @@
 """The whole-sequence graph: raw frames and lengths in, probabilities and logits out."""
 
-import contextlib
-import io
-import logging
-import warnings
-from collections.abc import Iterator
-
 import onnx
 import torch
 from torch import Tensor, nn
-from torch.export import Dim
 
-from . import cleanup, recurrent
+from . import cleanup
 from .manifest import FRAMES, LENGTHS, LOGITS, PROBABILITIES, Manifest
+from .trace import Port, trace
 
 
 class _Shipped(nn.Module):
@@ -42,50 +36,13 @@ def export_whole(network: nn.Module, manifest: Manifest, opset: int = 20) -> onn
         BadGraph: the exporter froze an axis or produced invalid ONNX.
     """
     channels, classes = len(manifest.features), len(manifest.labels)
-    # Example sizes of 2 and more that differ from each other: the exporter bakes in sizes of one and equal sizes.
-    example = (torch.zeros(2, 7, channels), torch.tensor([7, 5]))
-    with _quiet():
-        program = torch.onnx.export(
-            recurrent.prepare(_Shipped(network)).eval(),
-            example,
-            dynamo=True,
-            opset_version=opset,
-            input_names=[FRAMES, LENGTHS],
-            output_names=[PROBABILITIES, LOGITS],
-            dynamic_shapes=({0: Dim.DYNAMIC, 1: Dim.DYNAMIC}, {0: Dim.DYNAMIC}),
-            custom_translation_table=recurrent.translations(),
-            verbose=False,
-        )
-    if program is None:
-        raise cleanup.BadGraph("the exporter returned no graph")
-    model = program.model_proto
-    cleanup.strip(model)
-    cleanup.stamp(model)
-    cleanup.rename_weights(model, "network.")
-    cleanup.rename_nodes(model)
-    cleanup.rename_axes(
-        model,
-        {
-            FRAMES: ("batch", "time", channels),
-            LENGTHS: ("batch",),
-            PROBABILITIES: ("batch", classes),
-            LOGITS: ("batch", classes),
-        },
+    model = trace(
+        _Shipped(network),
+        (torch.zeros(2, 7, channels), torch.tensor([7, 5])),
+        [Port(FRAMES, ("batch", "time", channels)), Port(LENGTHS, ("batch",))],
+        [Port(PROBABILITIES, ("batch", classes)), Port(LOGITS, ("batch", classes))],
+        opset,
     )
     manifest.write(model)
     cleanup.check(model)
     return model
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep the exporter's progress text and notes on absent packages off the user's terminal; errors still raise."""
-    logger = logging.getLogger("torch.onnx")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logger.setLevel(level)

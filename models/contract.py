@@ -16,7 +16,7 @@ class SequenceModel(nn.Module, ABC):
     - padding-proof: frames at or past ``lengths`` never change a real frame's output;
     - neighbour-proof: the other items of a batch never change an item's output;
     - causal, where ``causal`` says so: later frames never change an earlier output, and
-      ``step`` over the frames equals ``forward`` over the whole;
+      ``advance`` over the chunks, however the frames are cut, equals ``forward`` over the whole;
     - bounded, where ``receptive_field`` is a number: a frame's output reads only that many latest frames.
 
     Attributes:
@@ -52,16 +52,33 @@ class SequenceModel(nn.Module, ABC):
         """
 
     @abstractmethod
-    def step(self, frame: Tensor, state: State) -> tuple[Tensor, State]:
-        """Encode one frame (B, F) into (B, H) and the next state; ``state`` itself is left as it was.
+    def advance(self, frames: Tensor, state: State) -> tuple[Tensor, State]:
+        """Encode the next chunk of one stream an item; ``state`` itself is left as it was.
+
+        Args:
+            frames: (B, n, F), n of 1 or more, no padding.
+            state: what :meth:`initial_state` or the last call gave.
+
+        Returns:
+            Features (B, n, H), and the state after the chunk with the same names, shapes and types.
 
         Raises:
             NotCausal: the model needs frames that have not come yet.
         """
 
+    def step(self, frame: Tensor, state: State) -> tuple[Tensor, State]:
+        """:meth:`advance` by one frame: (B, F) to (B, H)."""
+        features, after = self.advance(frame.unsqueeze(1), state)
+        return features.squeeze(1), after
+
 
 class NotCausal(ValueError):
-    """A model that looks ahead was asked to stream."""
+    """A model that cannot work frame by frame was asked to stream.
 
-    def __init__(self, model: nn.Module) -> None:
-        super().__init__(f"{type(model).__name__} looks at later frames, so it cannot stream frame by frame")
+    Args:
+        model: the one asked.
+        because: what keeps it from streaming.
+    """
+
+    def __init__(self, model: nn.Module, because: str = "it looks at later frames") -> None:
+        super().__init__(f"{type(model).__name__} cannot stream frame by frame: {because}")

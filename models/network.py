@@ -62,11 +62,19 @@ class SequenceClassifier(nn.Module):
         like = self.output.weight.new_zeros(batch, self.encoder.width)
         return self.encoder.initial_state(batch) | self.pooling.initial_state(like)
 
+    def advance(self, frames: Tensor, state: State) -> tuple[Tensor, State]:
+        """The next chunk of raw frames (B, n, F) to the logits (B, C) of the sequence so far.
+
+        Logits come once a chunk, after its last frame: a sequence has one label, so a host that wants an answer after
+        every frame sends chunks of one, and one that does not should not pay for them.
+        """
+        features, encoded = self.encoder.advance(self.standardize(frames), state)
+        pooled, gathered = self.pooling.merge(self.pooling.collect(features), frames.shape[1], state)
+        return self.output(self.dropout(pooled)), encoded | gathered
+
     def step(self, frame: Tensor, state: State) -> tuple[Tensor, State]:
-        """One raw frame (B, F) to the logits (B, C) of the sequence so far."""
-        features, encoded = self.encoder.step(self.standardize(frame), state)
-        pooled, summed = self.pooling.step(features, state)
-        return self.output(self.dropout(pooled)), encoded | summed
+        """:meth:`advance` by one raw frame (B, F)."""
+        return self.advance(frame.unsqueeze(1), state)
 
 
 def count_parameters(network: nn.Module) -> int:

@@ -1,41 +1,75 @@
-"""From one feature vector a frame to one a sequence, padding left out, and the same frame by frame."""
+"""From one feature vector a frame to one a sequence, padding left out, and the same chunk by chunk."""
 
+from abc import ABC, abstractmethod
 from typing import Literal, final
 
 import torch
 from torch import Tensor, nn
 
 from .contract import State
+from .padding import frame_mask
 
 PoolingName = Literal["mean", "last"]
 
 
-def frame_mask(lengths: Tensor, time: int) -> Tensor:
-    """(B,) lengths to (B, T, 1), true at real frames."""
-    return (torch.arange(time, device=lengths.device) < lengths.unsqueeze(1)).unsqueeze(-1)
+class Pooling(nn.Module, ABC):
+    """One vector a sequence from one a frame; values in the padding, even NaN, never count.
+
+    Streaming is in two parts, so that an exporter may compute the first where it is cheapest: ``collect`` turns a
+    chunk's features into one vector, ``merge`` brings that together with what came before.
+    """
+
+    name: PoolingName
+
+    @abstractmethod
+    def forward(self, features: Tensor, lengths: Tensor) -> Tensor:
+        """Features (B, T, H) and lengths (B,) to (B, H)."""
+
+    @abstractmethod
+    def initial_state(self, like: Tensor) -> State:
+        """The state before the first frame; ``like``: (B, H)."""
+
+    @abstractmethod
+    def collect(self, features: Tensor) -> Tensor:
+        """What a chunk (B, n, H) adds: (B, H)."""
+
+    @abstractmethod
+    def merge(self, collected: Tensor, frames: int, state: State) -> tuple[Tensor, State]:
+        """The pooled vector (B, H) over all frames so far, ``frames`` of them new, and the next state."""
 
 
 @final
-class MeanPooling(nn.Module):
-    """Mean over the real frames. The state is the running sum and the count."""
+class MeanPooling(Pooling):
+    """Mean over the real frames. The state is the running sum and the count.
 
-    def forward(self, features: Tensor, lengths: Tensor) -> Tensor:  # (B, T, H), (B,) -> (B, H)
+    The count is an integer: a float stops counting at 2^24 frames, which is two days at 100 frames a second.
+    """
+
+    name: PoolingName = "mean"
+
+    def forward(self, features: Tensor, lengths: Tensor) -> Tensor:
         mask = frame_mask(lengths, features.shape[1])
         # where, not times: what stands in the padding is unspecified and 0 * inf would be NaN
         total = torch.where(mask, features, 0.0).sum(dim=1)
         return total / lengths.unsqueeze(1).to(features.dtype)
 
-    def initial_state(self, like: Tensor) -> State:  # like: (B, H)
-        return {"pool_sum": torch.zeros_like(like), "pool_count": like.new_zeros(like.shape[0], 1)}
+    def initial_state(self, like: Tensor) -> State:
+        count = torch.zeros(like.shape[0], 1, dtype=torch.int64, device=like.device)
+        return {"pool_sum": torch.zeros_like(like), "pool_count": count}
 
-    def step(self, features: Tensor, state: State) -> tuple[Tensor, State]:
-        after = {"pool_sum": state["pool_sum"] + features, "pool_count": state["pool_count"] + 1}
-        return after["pool_sum"] / after["pool_count"], after
+    def collect(self, features: Tensor) -> Tensor:
+        return features.sum(dim=1)
+
+    def merge(self, collected: Tensor, frames: int, state: State) -> tuple[Tensor, State]:
+        total, count = state["pool_sum"] + collected, state["pool_count"] + frames
+        return total / count.to(collected.dtype), {"pool_sum": total, "pool_count": count}
 
 
 @final
-class LastPooling(nn.Module):
-    """The last real frame. Stateless when streaming: each frame is the last so far."""
+class LastPooling(Pooling):
+    """The last real frame. Stateless when streaming: a chunk's last frame is the last so far."""
+
+    name: PoolingName = "last"
 
     def forward(self, features: Tensor, lengths: Tensor) -> Tensor:
         index = (lengths - 1).reshape(-1, 1, 1).expand(-1, 1, features.shape[2])
@@ -44,10 +78,19 @@ class LastPooling(nn.Module):
     def initial_state(self, like: Tensor) -> State:
         return {}
 
-    def step(self, features: Tensor, state: State) -> tuple[Tensor, State]:
-        return features, {}
+    def collect(self, features: Tensor) -> Tensor:
+        return features[:, -1]
+
+    def merge(self, collected: Tensor, frames: int, state: State) -> tuple[Tensor, State]:
+        return collected, {}
 
 
-def build_pooling(name: PoolingName) -> MeanPooling | LastPooling:
-    """Pooling by name."""
+def build_pooling(name: str) -> Pooling:
+    """Pooling by name.
+
+    Raises:
+        ValueError: neither "mean" nor "last".
+    """
+    if name not in ("mean", "last"):
+        raise ValueError(f"The 'pooling' must be mean or last. Got {name!r} instead.")
     return MeanPooling() if name == "mean" else LastPooling()

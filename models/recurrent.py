@@ -1,11 +1,11 @@
 """A stack of recurrent layers with one rule for padding, shared by GRU and LSTM.
 
-Each layer is its own module (not ``num_layers=n``): ONNX has one operator a layer, and a step needs each layer's
-state by name. A unidirectional layer may run over padding, because padding comes last and is never read; a
+Each layer is its own module (not ``num_layers=n``): ONNX has one operator a layer, and streaming needs each
+layer's state by name. A unidirectional layer may run over padding, because padding comes last and is never read; a
 bidirectional one must not, so it packs.
 """
 
-from typing import Literal
+from typing import Literal, cast
 
 import torch
 from torch import Tensor, nn
@@ -36,12 +36,12 @@ class RecurrentLayer(nn.Module):
         packed = pack_padded_sequence(frames, lengths.cpu(), batch_first=True, enforce_sorted=False)
         return pad_packed_sequence(self.weights(packed)[0], batch_first=True, total_length=frames.shape[1])[0]
 
-    def step(self, frame: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, tuple[Tensor, ...]]:
-        """One frame (B, F); ``state`` holds (B, H) tensors: (h,) for a GRU, (h, c) for an LSTM."""
+    def advance(self, frames: Tensor, state: tuple[Tensor, ...]) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """A chunk (B, n, F); ``state`` holds (B, H) tensors: (h,) for a GRU, (h, c) for an LSTM."""
         before = [part.unsqueeze(0) for part in state]
-        out, after = self.weights(frame.unsqueeze(1), before[0] if self.cell == "gru" else tuple(before))
+        out, after = self.weights(frames, before[0] if self.cell == "gru" else tuple(before))
         parts = (after,) if self.cell == "gru" else after
-        return out.squeeze(1), tuple(part.squeeze(0) for part in parts)
+        return out, tuple(part.squeeze(0) for part in parts)
 
 
 class RecurrentStack(SequenceModel):
@@ -75,16 +75,16 @@ class RecurrentStack(SequenceModel):
             for name in self.state_names
         }
 
-    def step(self, frame: Tensor, state: State) -> tuple[Tensor, State]:
+    def advance(self, frames: Tensor, state: State) -> tuple[Tensor, State]:
         if not self.causal:
             raise NotCausal(self)
-        out = frame
+        out = frames
         after: State = {}
         for index, layer in enumerate(self._layers()):
             names = [f"{name}_{index}" for name in self.state_names]
-            out, parts = layer.step(self.dropout(out) if index else out, tuple(state[name] for name in names))
+            out, parts = layer.advance(self.dropout(out) if index else out, tuple(state[name] for name in names))
             after.update(zip(names, parts, strict=True))
         return out, after
 
     def _layers(self) -> list[RecurrentLayer]:
-        return [layer for layer in self.layers if isinstance(layer, RecurrentLayer)]
+        return cast(list[RecurrentLayer], list(self.layers))  # or what an exporter put in their place

@@ -12,8 +12,8 @@ from .contract import SequenceModel, State
 class CausalConv(nn.Module):
     """Dilated convolution that reads its own and earlier frames only.
 
-    A step carries the last ``(kernel - 1) * dilation`` input frames, so it computes one output from a window that is
-    just as long as the kernel reaches.
+    Streaming carries the last ``(kernel - 1) * dilation`` input frames, just as many as the kernel reaches back. Zeros
+    are what stands before the first frame, in the whole as in the initial state.
     """
 
     def __init__(self, inputs: int, outputs: int, kernel: int, dilation: int) -> None:
@@ -26,32 +26,42 @@ class CausalConv(nn.Module):
     def forward(self, signal: Tensor) -> Tensor:  # (B, C, T) -> (B, C', T)
         return self.conv(F.pad(signal, (self.reach, 0)))
 
-    def step(self, frame: Tensor, cache: Tensor) -> tuple[Tensor, Tensor]:  # (B, C), (B, C, reach)
-        window = torch.cat([cache, frame.unsqueeze(-1)], dim=-1)
-        return self.conv(window).squeeze(-1), window[..., 1:]
+    def advance(self, signal: Tensor, cache: Tensor) -> tuple[Tensor, Tensor]:  # (B, C, n), (B, C, reach)
+        window = torch.cat([cache, signal], dim=-1)
+        return self.conv(window), window[..., -self.reach :]
 
 
 class ResidualBlock(nn.Module):
-    """Two causal convolutions of the same dilation beside a shortcut."""
+    """Two causal convolutions of the same dilation beside a shortcut.
 
-    def __init__(self, inputs: int, channels: int, kernel: int, dilation: int, dropout: float) -> None:
+    Args:
+        level: position in the stack, from 0; the dilation is ``2**level``.
+    """
+
+    def __init__(self, inputs: int, channels: int, kernel: int, level: int, dropout: float) -> None:
         super().__init__()
+        dilation = 2**level
         self.first = CausalConv(inputs, channels, kernel, dilation)
         self.second = CausalConv(channels, channels, kernel, dilation)
         self.shortcut = nn.Conv1d(inputs, channels, 1) if inputs != channels else nn.Identity()
         self.dropout = nn.Dropout(dropout)
+        # From the second block on both terms of the sum are rectified already: one operator less in the graph.
+        self.sum_is_positive = level > 0
 
     def forward(self, signal: Tensor) -> Tensor:
         out = self.dropout(torch.relu(self.first(signal)))
         out = self.dropout(torch.relu(self.second(out)))
-        return torch.relu(out + self.shortcut(signal))
+        return self._join(out, signal)
 
-    def step(self, frame: Tensor, caches: tuple[Tensor, Tensor]) -> tuple[Tensor, tuple[Tensor, Tensor]]:
-        out, first = self.first.step(frame, caches[0])
-        out, second = self.second.step(self.dropout(torch.relu(out)), caches[1])
+    def advance(self, signal: Tensor, caches: tuple[Tensor, Tensor]) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+        out, first = self.first.advance(signal, caches[0])
+        out, second = self.second.advance(self.dropout(torch.relu(out)), caches[1])
         out = self.dropout(torch.relu(out))
-        shortcut = self.shortcut(frame.unsqueeze(-1)).squeeze(-1)
-        return torch.relu(out + shortcut), (first, second)
+        return self._join(out, signal), (first, second)
+
+    def _join(self, out: Tensor, signal: Tensor) -> Tensor:
+        total = out + self.shortcut(signal)
+        return total if self.sum_is_positive else torch.relu(total)
 
 
 @final
@@ -83,7 +93,7 @@ class TCN(SequenceModel):
         self.receptive_field = 1 + 2 * (kernel - 1) * (2**levels - 1)
         widths = [inputs] + [channels] * (levels - 1)
         self.blocks = nn.ModuleList(
-            ResidualBlock(width, channels, kernel, 2**level, dropout) for level, width in enumerate(widths)
+            ResidualBlock(width, channels, kernel, level, dropout) for level, width in enumerate(widths)
         )
 
     def forward(self, frames: Tensor, lengths: Tensor) -> Tensor:
@@ -99,14 +109,14 @@ class TCN(SequenceModel):
             for part, conv in (("first", block.first), ("second", block.second))
         }
 
-    def step(self, frame: Tensor, state: State) -> tuple[Tensor, State]:
-        out = frame
+    def advance(self, frames: Tensor, state: State) -> tuple[Tensor, State]:
+        signal = frames.transpose(1, 2)
         after: State = {}
         for level, block in enumerate(self._blocks()):
             names = (f"cache_{level}_first", f"cache_{level}_second")
-            out, caches = block.step(out, (state[names[0]], state[names[1]]))
+            signal, caches = block.advance(signal, (state[names[0]], state[names[1]]))
             after.update(zip(names, caches, strict=True))
-        return out, after
+        return signal.transpose(1, 2), after
 
     def _blocks(self) -> list[ResidualBlock]:
         return [block for block in self.blocks if isinstance(block, ResidualBlock)]

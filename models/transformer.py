@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .contract import NotCausal, SequenceModel, State
+from .padding import frame_mask
 
 
 def sinusoids(time: int, width: int, like: Tensor) -> Tensor:
@@ -93,13 +94,18 @@ class Transformer(SequenceModel):
             hidden = hidden | (positions > positions.unsqueeze(1))  # (B, T, T)
         # A large finite number, not -inf: a row of -inf alone would make NaN, and some kernels spread it.
         mask = (hidden.to(frames.dtype) * -1e9).unsqueeze(1)
-        features = self.embed(frames) + sinusoids(time, self.width, frames)
+        # Zeros for whatever stands in the padding: attention weighs it with 0, and 0 * NaN is NaN.
+        real = torch.where(frame_mask(lengths, time), frames, 0.0)
+        features = self.embed(real) + sinusoids(time, self.width, frames)
         for layer in self.layers:
             features = layer(features, mask)
         return self.norm(features)
 
     def initial_state(self, batch: int) -> State:
-        raise NotCausal(self)
+        raise self._refusal()
 
-    def step(self, frame: Tensor, state: State) -> tuple[Tensor, State]:
-        raise NotCausal(self)
+    def advance(self, frames: Tensor, state: State) -> tuple[Tensor, State]:
+        raise self._refusal()
+
+    def _refusal(self) -> NotCausal:
+        return NotCausal(self, "its state would grow with every frame") if self.causal else NotCausal(self)

@@ -1,0 +1,1 @@
+"""What the user runs: configuration, data, training, stages, the engine below them, and the report."""

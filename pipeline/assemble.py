@@ -16,9 +16,12 @@ from . import findings as finding
 from . import gates as gating
 from .config.pipeline import PipelineConfig
 from .engine.task import Artifact
-from .planning import FLOAT, TEACHER, Arm, arms, recipes, variant
+from .planning import AUTO, FLOAT, TEACHER, Arm, arms, recipes, variant
 from .report import figures
 from .report import model as m
+
+# Written by the stages named; importing them would import what they compute with.
+_MODEL, _STEP, _LOGITS = "model.onnx", "step.onnx", "test.logits.npy"
 
 ArmName = Literal["teacher", "distilled", "control"]
 
@@ -95,18 +98,12 @@ class Assembler:
 
     def _teacher(self) -> m.Variant:
         artifact = self.finished[f"export/{TEACHER}"].artifact
-        return self._variant(
-            TEACHER,
-            FLOAT,
-            self.config.teacher.summary,
-            artifact / "model.onnx",
-            artifact.facts["footprint"],
-            self._quality(f"evaluate/{TEACHER}/{FLOAT}", {}),
-        )
+        files = {_MODEL: artifact / _MODEL}  # its step graph is not delivered
+        found = self._quality(f"evaluate/{TEACHER}/{FLOAT}", {})
+        return self._variant(TEACHER, FLOAT, self.config.teacher.summary, artifact.facts, files, found)
 
     def _student(self, name: str) -> m.Student:
-        selected = self.finished[f"select/{name}"].artifact
-        seed = selected.facts["seed"]
+        seed = self._facts(f"best/{name}")["seed"]
         summary = self.config.students[name].summary
         chosen = Arm(name, "distilled", seed)
         variants = []
@@ -117,41 +114,61 @@ class Assembler:
             if recipe != FLOAT:
                 against[FLOAT] = chosen.evaluation(FLOAT)
             found = self._quality(chosen.evaluation(recipe), against)
-            path = selected / f"{recipe}.onnx"
-            variants.append(self._variant(name, recipe, summary, path, selected.facts["footprints"][recipe], found))
+            facts = self._facts(f"select/{name}")["variants"][recipe]
+            bundle = self.finished[f"bundle/{name}/{recipe}"].artifact
+            made = self._variant(name, recipe, summary, facts, bundle.files, found)
+            variants.append(made.model_copy(update={"bundle_digest": bundle.facts["digest"]}))
         return m.Student(
             name=name,
             architecture=summary,
             selected_seed=seed,
             headline=headline(next(v for v in variants if v.ships)),
             variants=tuple(variants),
+            candidates=self._candidates(name),
             distillation=self._distillation(name, seed),
         )
 
     def _variant(
-        self, name: str, recipe: str, summary: str, path: Path, footprint: Mapping[str, Any], found: m.Quality
+        self,
+        name: str,
+        asked: str,
+        summary: str,
+        facts: Mapping[str, Any],
+        files: Mapping[str, Path],
+        found: m.Quality,
     ) -> m.Variant:
-        identity = variant(name, recipe)
+        """``asked`` is the recipe of the YAML, which names the variant; ``auto`` is none that a file could be in."""
+        identity, folder = variant(name, asked), f"artifacts/{name}-{asked}"
+        footprint, step = facts["footprint"], files.get(_STEP)
         smaller = None if name == TEACHER else self.teacher_bytes / footprint["size_bytes"]
         latency = self.timed["latency"].get(identity)
-        verified = self._facts(f"verify/{name}")[recipe]
         return m.Variant(
             id=identity,
             model=name,
-            recipe=recipe,
+            recipe=facts["recipe"],
+            by=AUTO if asked == AUTO else "",
             architecture=summary,
-            file=f"artifacts/{name}-{recipe}/model.onnx",
-            sha256=path.name,  # objects of the store are named by their content
+            file=f"{folder}/{_MODEL}",
+            sha256=files[_MODEL].name,  # objects of the store are named by their content
+            step_file=f"{folder}/{_STEP}" if step else "",
+            step_sha256=step.name if step else "",
+            step_size_bytes=step.stat().st_size if step else None,
             footprint=m.Footprint(**{**footprint, "smaller_than_teacher": smaller}),
             quality=found,
-            ships=name != TEACHER and (recipe != FLOAT or not self.config.quantize),
+            share_below_float32=facts.get("share_below_float32"),
+            left_in_float=tuple(m.LeftInFloat(**left) for left in facts.get("left_in_float", ())),
+            ships=name != TEACHER and (asked != FLOAT or not self.config.quantize),
             latency=None if latency is None else m.Latency(**latency),
             latency_reason="" if latency else self._unmeasured(identity),
-            parity=m.Parity(
-                gaps=tuple(m.Gap(**gap) for gap in verified["gaps"]),
-                leaks=tuple(m.Leak(**leak) for leak in verified["leaks"]),
-            ),
+            parity=m.Parity(**self._facts(f"verify/{name}")[asked]),
         )
+
+    def _candidates(self, name: str) -> tuple[m.Candidate, ...]:
+        """What ``auto`` tried, the kept one first."""
+        if AUTO not in self.config.quantize:
+            return ()
+        tried = self.finished[f"choose/{name}"].artifact.measured["candidates"]
+        return tuple(_candidate(facts) for facts in sorted(tried, key=lambda one: bool(one["lost"])))
 
     def _unmeasured(self, identity: str) -> str:
         """Why a variant has no timing anywhere."""
@@ -160,16 +177,23 @@ class Assembler:
 
     def _quality(self, task: str, against: Mapping[str, str]) -> m.Quality:
         predicted = self._predicted(task)
-        pairs = [
-            quality.paired(predicted, self._predicted(other), self.labels, name) for name, other in against.items()
-        ]
+        pairs = {
+            name: quality.paired(predicted, self._predicted(other), self.labels, name)
+            for name, other in against.items()
+        }
+        errors = {FLOAT: self._logit_error(task, against[FLOAT])} if FLOAT in against else {}
         return m.Quality(
             metric="accuracy",
             split="test",
             estimate=m.Estimate(**asdict(quality.accuracy(predicted, self.labels))),
             by_class=quality.by_class(predicted, self.labels, self.names),
-            paired=tuple(m.Paired(**asdict(pair)) for pair in pairs),
+            paired=tuple(m.Paired(**asdict(pair), logit_error=errors.get(name)) for name, pair in pairs.items()),
         )
+
+    def _logit_error(self, task: str, other: str) -> float:
+        """Largest difference of a logit between two files of one network, on the test split."""
+        this, that = (np.load(self.finished[one].artifact / _LOGITS, allow_pickle=False) for one in (task, other))
+        return float(np.abs(this - that).max())
 
     def _baseline(self) -> m.Baseline:
         estimate = quality.accuracy(self._predicted("baseline"), self.labels)
@@ -227,7 +251,7 @@ class Assembler:
 
     def _findings(self, teacher: m.Variant, students: Sequence[m.Student], run: m.RunFacts) -> tuple[m.Finding, ...]:
         recipe_notes = {
-            variant(name, recipe): self._facts(f"select/{name}")["notes"][recipe]
+            variant(name, recipe): self._facts(f"select/{name}")["variants"][recipe]["notes"]
             for name in self.config.students
             for recipe in self.config.quantize
         }
@@ -235,6 +259,7 @@ class Assembler:
             *(m.Finding(**found) for found in self._facts("data")["findings"]),
             *finding.of_students(teacher, students, self._baseline()),
             *finding.of_recipes(students, recipe_notes),
+            *finding.of_choices(students),
             *finding.of_measuring(self.timed),
             *finding.of_run(run),
         )
@@ -274,6 +299,14 @@ def typical_cell(shipped: m.Variant) -> m.LatencyCell | None:
     cells = shipped.latency.cells if shipped.latency else ()
     single = sorted((c for c in cells if c.batch == 1 and c.provider == cells[0].provider), key=lambda c: c.length)
     return single[len(single) // 2] if single else None
+
+
+def _candidate(facts: Mapping[str, Any]) -> m.Candidate:
+    """A recipe that could not be applied left a file of no bytes, and numbers that mean nothing."""
+    if facts["size_bytes"]:
+        return m.Candidate(**facts)
+    unknown = dict.fromkeys(("size_bytes", "smaller", "faster", "agreement", "logit_error", "leaks"))
+    return m.Candidate(**{**facts, **unknown})
 
 
 def _arm(name: str) -> ArmName:

@@ -50,9 +50,24 @@ def of_recipes(students: Sequence[m.Student], notes: Mapping[str, Sequence[str]]
                 yield _warning(variant.id, "The recipe made the file no smaller.")
             for leak in variant.parity.leaks if variant.parity else ():
                 if leak.leaks:
-                    text = f"Outputs depend on {leak.probe}: {leak.note}. Dynamic activation scales do this by nature."
-                    yield _warning(variant.id, text)
+                    nature = " Dynamic activation scales do this by nature." if "dynamic" in variant.recipe else ""
+                    yield _warning(variant.id, f"Outputs depend on {leak.probe}: {leak.note}.{nature}")
             yield from _slower(variant, whole)
+
+
+def of_choices(students: Sequence[m.Student]) -> Iterator[m.Finding]:
+    """Which recipe ``auto`` kept, and why."""
+    for student in students:
+        kept = next((one for one in student.candidates if not one.lost), None)
+        if kept is not None:
+            yield m.Finding(severity="info", subject=student.name, text=_kept(kept, len(student.candidates)))
+
+
+def _kept(kept: m.Candidate, tried: int) -> str:
+    gains = [] if kept.smaller is None else [" ".join(figures.smaller(kept.smaller))]
+    gains += ["speed not measured" if kept.faster is None else " ".join(figures.faster(kept.faster))]
+    gains += [] if kept.agreement is None else [f"the same label on {figures.percent(kept.agreement)} of validation"]
+    return f"auto kept {kept.recipe}, of {tried} tried: {', '.join(gains)}, against float32."
 
 
 def of_measuring(timed: Mapping[str, Any]) -> Iterator[m.Finding]:

@@ -73,6 +73,10 @@ def _judge(budget: Budget, variant: Variant) -> tuple[str, str, Status, str]:
             return figures.percent(found.value), interval, status, _items(found.n)
         case "quality.drop":
             return _drop(budget, variant)
+        case "agreement":
+            return _agreement(budget, variant)
+        case "leak":
+            return _leak(variant)
         case _:
             return _latency(budget, variant)
 
@@ -90,6 +94,22 @@ def _drop(budget: Budget, variant: Variant) -> tuple[str, str, Status, str]:
     status = _statistical(-gain.value, -gain.high, budget.limit)
     interval = f"{figures.points(-gain.high)} … {figures.points(-gain.low)}"
     return f"{figures.points(-gain.value)} points", interval, status, f"against the teacher, {_items(gain.n)}"
+
+
+def _agreement(budget: Budget, variant: Variant) -> tuple[str, str, Status, str]:
+    paired = next((pair for pair in variant.quality.paired if pair.against == "float32"), None)
+    if paired is None:
+        return "", "", NOT_MEASURED, "this is the float file"
+    status = PASS if paired.agreement >= budget.limit else FAIL
+    return figures.percent(paired.agreement), "", status, f"with the float file, {_items(paired.difference.n)}"
+
+
+def _leak(variant: Variant) -> tuple[str, str, Status, str]:
+    if variant.parity is None:
+        return "", "", NOT_MEASURED, variant.parity_reason
+    found = [leak for leak in variant.parity.leaks if leak.leaks]
+    actual = ", ".join(leak.probe for leak in found) or "none"
+    return actual, "", FAIL if found else PASS, "; ".join(leak.note for leak in found)
 
 
 def _latency(budget: Budget, variant: Variant) -> tuple[str, str, Status, str]:

@@ -5,7 +5,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from .engine.plan import Plan
 from .engine.run import RunResult
 from .engine.run import run as run_plan
 from .engine.store import Store
+from .engine.task import Artifact
 from .errors import ConfigError, EnvironmentFault, Fault, SeqpressError
 from .report import model as m
 from .report.write import write as write_report
@@ -86,8 +87,15 @@ class Done:
 
 
 def plan(request: Request) -> Plan:
-    """The graph of tasks of a request."""
-    return Plan(planning.build(request.config(), request.loaded.folder))
+    """The graph of tasks of a request.
+
+    Raises:
+        SeqpressError: an option names something that is not there; told at its line of the YAML.
+    """
+    try:
+        return Plan(planning.build(request.config(), request.loaded.folder))
+    except SeqpressError as error:
+        raise _located(error, request.loaded) from error
 
 
 def run(request: Request, on_event: Callable[[events.Event], object]) -> Done:
@@ -110,13 +118,13 @@ def run(request: Request, on_event: Callable[[events.Event], object]) -> Done:
         threads=config.compute.threads,
         preload=_PRELOAD,
         on_event=on_event,
-        deliver=[name for name in tasks.tasks if name.startswith(("select/", "export/teacher"))],
+        deliver=[name for name in tasks.tasks if name.startswith(("bundle/", "export/teacher"))],
         no_cache_read=request.no_cache_read,
         wait=request.wait,
         partial=bool(request.only),
     )
     if error := result.error():
-        raise _with_kept(error, result)
+        raise _with_kept(_located(error, request.loaded), result)
     finished = _finished(tasks, result)
     assembler = Assembler(config, _shown(request.loaded), finished)
     with _Folder(request.runs()) as folder:
@@ -139,12 +147,24 @@ def _require_providers(request: Request) -> None:
         raise EnvironmentFault(faults)
 
 
+def _located(error: SeqpressError, loaded: Loaded) -> SeqpressError:
+    """Stages name options by their path alone; here is where their line is known."""
+    sections = ("data.", "teacher.")
+    faults = [replace(f, where=loaded.where(f.where)) if f.where.startswith(sections) else f for f in error.faults]
+    return type(error)(faults)
+
+
 def _with_kept(error: SeqpressError, result: RunResult) -> SeqpressError:
     """Say what was saved and what waits, after what failed."""
-    blocked = f"; {len(result.blocked)} tasks need them and were not started" if result.blocked else ""
-    kept = f"{len(result.tasks)} finished tasks are kept, the same command goes on from there"
-    note = Fault("run.incomplete", f"{len(result.failures)} tasks", f"failed{blocked}", hint=kept)
+    needed = "it" if len(result.failures) == 1 else "them"
+    blocked = f"; not started, because they need {needed}: {_tasks(len(result.blocked))}" if result.blocked else ""
+    kept = f"finished and kept: {_tasks(len(result.tasks))}; the same command goes on from there"
+    note = Fault("run.incomplete", _tasks(len(result.failures)), f"failed{blocked}", hint=kept)
     return type(error)([*error.faults, note])
+
+
+def _tasks(count: int) -> str:
+    return "1 task" if count == 1 else f"{count} tasks"
 
 
 def _finished(tasks: Plan, result: RunResult) -> Mapping[str, Finished]:
@@ -183,19 +203,19 @@ def _shown(loaded: Loaded) -> str:
 
 
 def _deliver(report: m.Report, finished: Mapping[str, Finished], folder: Path) -> None:
-    """Copy every variant's file out of the store."""
-    teacher, *students = (
-        (report.teacher, finished[f"export/{planning.TEACHER}"].artifact / "model.onnx"),
-        *(
-            (variant, finished[f"select/{student.name}"].artifact / f"{variant.recipe}.onnx")
-            for student in report.students
-            for variant in student.variants
-        ),
-    )
-    for variant, source in (teacher, *students):
-        target = folder / variant.file
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(source, target)
+    """Copy the teacher's file and every student's bundles out of the store."""
+    _copy(finished[f"export/{planning.TEACHER}"].artifact, ["model.onnx"], folder / report.teacher.file)
+    for student in report.students:
+        for variant in student.variants:
+            bundle = finished[f"bundle/{variant.id}"].artifact
+            _copy(bundle, sorted(bundle.files), folder / variant.file)
+
+
+def _copy(artifact: Artifact, names: Sequence[str], model: Path) -> None:
+    """Files of an artifact into the folder that ``model`` lies in."""
+    model.parent.mkdir(parents=True, exist_ok=True)
+    for name in names:
+        shutil.copyfile(artifact / name, model.parent / name)
 
 
 class _Folder:

@@ -10,6 +10,7 @@ from typing import Any
 from ..benchmarks import machine
 from .config.architecture import Architecture, Taught
 from .config.pipeline import PipelineConfig
+from .config.units import duration_us
 from .data.digest import source_digest
 from .data.files import open_regular, sha256
 from .engine.task import Task
@@ -20,6 +21,9 @@ _EXPORT = ("torch", "onnx", "onnxscript", "onnx-ir", "numpy", "safetensors")
 _RUNTIME = ("onnxruntime", "numpy")
 _MACHINE = ("cpu", "cpu family", "instruction sets", "cores", "cpu quota", "memory", "onnxruntime")
 FLOAT = "float32"
+AUTO = "auto"
+# What auto tries. Four bits cost one to three labels in a hundred without retraining: they are for whoever asks.
+CANDIDATES = ("dynamic-int8", "static-int8", "weight-int8", "float16")
 TEACHER = "teacher"
 
 # Raise a stage's number whenever it computes something else from the same inputs.
@@ -28,11 +32,14 @@ _REVISIONS = {
     "teach": 1,
     "outputs": 1,
     "distill": 1,
-    "export": 1,
-    "quantize": 1,
-    "select": 1,
-    "verify": 1,
-    "evaluate": 1,
+    "export": 2,
+    "best": 1,
+    "choose": 1,
+    "quantize": 2,
+    "select": 2,
+    "verify": 2,
+    "bundle": 1,
+    "evaluate": 2,
     "baseline": 1,
     "benchmark": 1,
 }
@@ -197,16 +204,20 @@ class _Planner:
 
     def _student(self, student: str, section: Architecture) -> list[Task]:
         found = []
+        files = {recipe: f"{recipe}.onnx" for recipe in recipes(self.config)}
         for arm in arms(self.config, student):
             found.append(self._distill(arm, section))
             found.append(self._export(arm.model(FLOAT), arm.network, section.summary))
             found.append(self._evaluate(arm.evaluation(FLOAT), arm.model(FLOAT)))
-            if arm.kind == "distilled":
-                for recipe in self.config.quantize:
-                    found.append(self._quantize(arm, recipe))
-                    found.append(self._evaluate(arm.evaluation(recipe), arm.model(recipe)))
-        files = {recipe: f"{recipe}.onnx" for recipe in recipes(self.config)}
-        return [*found, self._select(student), self._verify(student, f"select/{student}", f"select/{student}", files)]
+        found.append(self._best(student))
+        if AUTO in self.config.quantize:
+            found.append(self._choose(student))
+        for arm in self._distilled(student):
+            for recipe in self.config.quantize:
+                found.append(self._quantize(arm, recipe))
+                found.append(self._evaluate(arm.evaluation(recipe), arm.model(recipe)))
+        found += [self._select(student), self._verify(student, f"best/{student}", f"select/{student}", files)]
+        return [*found, *(self._bundle(student, recipe) for recipe in recipes(self.config))]
 
     def _distill(self, arm: Arm, section: Architecture) -> Task:
         distilled = arm.kind == "distilled"
@@ -222,31 +233,94 @@ class _Planner:
         return self._task(arm.network, "distill", options, inputs, _TRAINING, domain=self.domain, weight=5.0)
 
     def _export(self, name: str, network: str, summary: str) -> Task:
-        options = {"opset": self.config.export.opset, "summary": summary, "task": self.config.task}
+        period = self.config.export.frame_period
+        options = {
+            "opset": self.config.export.opset,
+            "streaming": self.config.export.streaming,
+            "non_finite": self.config.export.non_finite,
+            "frame_period_ms": None if period is None else duration_us(period) / 1000,
+            "summary": summary,
+            "task": self.config.task,
+        }
         return self._task(name, "export", options, {"data": "data", "network": network}, _EXPORT, weight=1.0)
+
+    def _best(self, student: str) -> Task:
+        chosen = self._distilled(student)
+        inputs = {f"network-{arm.seed}": arm.network for arm in chosen}
+        inputs |= {f"model-{arm.seed}": arm.model(FLOAT) for arm in chosen}
+        return self._task(f"best/{student}", "best", {"seeds": seeds(self.config)}, inputs, (), weight=0.1)
+
+    def _choose(self, student: str) -> Task:
+        limits = {budget.name: budget for budget in self.config.budgets.all() if budget.level == "error"}
+        options = {
+            "recipes": list(CANDIDATES),
+            "agreement": limits["agreement"].limit if "agreement" in limits else 0.99,
+            "leak": "leak" in limits,
+            "size_bytes": limits["size"].limit if "size" in limits else None,
+            "provider": self.config.benchmark.providers[0].name,
+            "threads": self.config.benchmark.threads,
+            "seed": self.config.seed,
+        }
+        inputs = {"data": "data", "model": f"best/{student}"}
+        return self._task(
+            f"choose/{student}",
+            "choose",
+            options,
+            inputs,
+            ("onnx", *_RUNTIME),
+            domain=self.machine,
+            exclusive=True,
+        )
 
     def _quantize(self, arm: Arm, recipe: str) -> Task:
         libraries = ("onnx", "onnxruntime", "numpy")
-        return self._task(
-            arm.model(recipe), "quantize", {"recipe": recipe}, {"model": arm.model(FLOAT)}, libraries, weight=0.2
-        )
+        options = {"recipe": recipe, "non_finite": self.config.export.non_finite}
+        inputs = {"model": arm.model(FLOAT), "data": "data"}
+        if recipe == AUTO:
+            inputs["choice"] = f"choose/{arm.student}"
+        return self._task(arm.model(recipe), "quantize", options, inputs, libraries, weight=0.2)
+
+    def _distilled(self, student: str) -> list[Arm]:
+        return [arm for arm in arms(self.config, student) if arm.kind == "distilled"]
 
     def _evaluate(self, name: str, model: str) -> Task:
         inputs = {"data": "data", "model": model}
         return self._task(name, "evaluate", {}, inputs, _RUNTIME, domain=self.domain, weight=0.2)
 
     def _select(self, student: str) -> Task:
-        distilled = [arm for arm in arms(self.config, student) if arm.kind == "distilled"]
-        inputs = {f"network-{arm.seed}": arm.network for arm in distilled}
+        inputs = {"best": f"best/{student}"}
         for recipe in recipes(self.config):
-            inputs |= {f"{recipe}-{arm.seed}": arm.model(recipe) for arm in distilled}
-        options = {"seeds": seeds(self.config), "recipes": recipes(self.config)}
-        return self._task(f"select/{student}", "select", options, inputs, (), weight=0.1)
+            inputs |= {f"{recipe}-{arm.seed}": arm.model(recipe) for arm in self._distilled(student)}
+        return self._task(f"select/{student}", "select", {"recipes": recipes(self.config)}, inputs, (), weight=0.1)
 
     def _verify(self, model: str, network: str, models: str, files: Mapping[str, str]) -> Task:
         inputs = {"data": "data", "network": network, "models": models}
+        options = {
+            "files": dict(files),
+            "tolerances": self.config.parity.model_dump(mode="json"),
+            "non_finite": self.config.export.non_finite,
+        }
         libraries = (*_RUNTIME, "torch", "safetensors")
-        return self._task(f"verify/{model}", "verify", {"files": dict(files)}, inputs, libraries, domain=self.domain)
+        return self._task(f"verify/{model}", "verify", options, inputs, libraries, domain=self.domain)
+
+    def _bundle(self, student: str, recipe: str) -> Task:
+        inputs = {
+            "data": "data",
+            "models": f"select/{student}",
+            "network": f"best/{student}",
+            "parity": f"verify/{student}",
+        }
+        inputs |= {f"evaluation-{arm.seed}": arm.evaluation(recipe) for arm in self._distilled(student)}
+        options = {
+            "name": variant(student, recipe),
+            "recipe": recipe,
+            "pipeline": self.config.name,
+            "teacher": self.config.teacher.summary,
+            "losses": [loss.summary for loss in self.config.distill.losses],
+            "non_finite": self.config.export.non_finite,
+        }
+        libraries = ("onnx", *_RUNTIME)
+        return self._task(f"bundle/{student}/{recipe}", "bundle", options, inputs, libraries, weight=0.2)
 
     def _benchmark(self) -> Task:
         section = self.config.benchmark

@@ -1,0 +1,1 @@
+"""Float ONNX in, smaller ONNX out: one recipe a file."""

@@ -93,6 +93,34 @@ _GATES = {
     "gate.not-measured": Code("A budget could not be measured on this machine.", "See the reason in the report."),
 }
 
+_BUNDLES = {
+    "bundle.not-found": Code("There is no folder at that place.", "Correct the path."),
+    "bundle.missing": Code("A file that the manifest lists is not there.", "Get the bundle again, whole."),
+    "bundle.extra": Code(
+        "The folder holds something that the manifest does not list.", "Take it out; results belong elsewhere."
+    ),
+    "bundle.changed": Code("A file has other bytes than the manifest says.", "Get the bundle again."),
+    "bundle.link": Code("A file is a link, a pipe, a device, or has a second name.", "Copy the files themselves."),
+    "bundle.manifest": Code("manifest.json is damaged, or was changed by hand.", "Get the bundle again."),
+    "bundle.newer": Code("The bundle was written by a newer seqpress.", "Update seqpress."),
+    "bundle.graph": Code(
+        "A graph of the bundle is damaged, or reaches for bytes outside its own file.", "Do not open it."
+    ),
+    "bundle.disagrees": Code(
+        "The manifest says other things about a graph than the graph itself.", "Export the model again."
+    ),
+    "bundle.golden": Code("golden.npz cannot be read, or lacks cases.", "Get the bundle again."),
+    "bundle.replay": Code(
+        "The graphs compute something else than they did, or do not run on this machine.",
+        "Run selftest.py there; compare the versions in the manifest.",
+    ),
+    "bundle.other": Code("The bundle is sound and not the one that was asked for.", "Look for the right one."),
+    "model.missing": Code("There is no ONNX file or bundle at that place.", "Correct the path."),
+    "model.rejected": Code(
+        "An ONNX file is damaged, reaches outside its folder, or claims more than it holds.", "Do not open it."
+    ),
+}
+
 _STORE = {
     "store.damaged": Code(
         "A stored result is not what its hash says. It was set aside.", "Run again: it is computed anew."
@@ -140,4 +168,4 @@ _MACHINE = {
     ),
 }
 
-RUN = {**_DATA, **_STAGES, **_GATES, **_STORE, **_MACHINE}
+RUN = {**_DATA, **_STAGES, **_GATES, **_BUNDLES, **_STORE, **_MACHINE}

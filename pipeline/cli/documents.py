@@ -1,5 +1,6 @@
 """The pages of docs/ that are made from code: ``python -m seqpress.pipeline.cli.documents docs`` writes them anew."""
 
+import json
 import re
 import sys
 from collections.abc import Iterator
@@ -8,6 +9,7 @@ from typing import Any
 
 import typer
 
+from ...exporters import bundle_manifest
 from ..config import guide
 from . import codes
 from .app import COMMANDS, build
@@ -59,7 +61,13 @@ def _parameters(command: Any) -> str:
     return "\n".join(["| argument or option | meaning |", "|---|---|", *rows]) if rows else ""
 
 
+def bundle_schema() -> str:
+    """docs/bundle.schema.json, whole."""
+    return json.dumps(bundle_manifest.schema(), indent=2, ensure_ascii=False) + "\n"
+
+
 PAGES = {
+    "bundle.schema.json": bundle_schema,
     "configuration.md": guide.as_markdown,
     "errors.md": codes.as_markdown,
     "cli.md": cli_markdown,

@@ -26,8 +26,8 @@ def plan(
 ) -> None:
     """Show what a run would compute, and why.
 
-    Each task is in the store already (hit) or has to be computed (miss). A task that waits has inputs that are not computed yet, so its key is not known; if they come out as before, it will
-    be a hit. Nothing is computed.
+    Each task is in the store already (hit) or has to be computed (miss). A task that waits has inputs that are not
+    computed yet, so its key is not known; if they come out as before, it will be a hit. Nothing is computed.
     """
     from ..config import load
     from ..config.references import check_references

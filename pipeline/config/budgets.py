@@ -21,7 +21,8 @@ class Budget:
 
     Args:
         name: the key in the YAML: ``latency.cpu.p95``.
-        metric: ``size``, ``parameters``, ``latency``, ``quality.accuracy``, ``quality.drop`` or ``int8.share``.
+        metric: ``size``, ``parameters``, ``latency``, ``quality.accuracy``, ``quality.drop``, ``int8.share``,
+            ``agreement`` or ``leak``.
         provider: of a latency.
         percentile: of a latency: 50, 90 or 95.
         bound: whether ``limit`` is the most or the least that is allowed.
@@ -133,12 +134,25 @@ class Budgets(Options):
     def _only_those_set(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         return {name: rule for name, rule in handler(self).items() if rule is not None}
 
+    agreement: Annotated[
+        ShareLimit | None,
+        Written,
+        Field(description="share of test items with the same label as from the float file, at least"),
+    ] = None
+    leak: Annotated[
+        Level | None,
+        Written,
+        Field(description="what it means that outputs depend on batch neighbours or on padding", examples=["error"]),
+    ] = None
+
     def all(self) -> tuple[Budget, ...]:
         """The budgets that are set, in the order of this class, the switched-off ones included."""
         found = []
         for field, info in type(self).model_fields.items():
-            rule: SizeLimit | TimeLimit | ShareLimit | CountLimit | None = getattr(self, field)
-            if rule is not None:
+            rule: SizeLimit | TimeLimit | ShareLimit | CountLimit | Level | None = getattr(self, field)
+            if isinstance(rule, str):
+                found.append(Budget(field, field, None, None, "max", 0.0, "none", rule))
+            elif rule is not None:
                 found.append(_budget(info.alias or field, rule))
         return tuple(found)
 
@@ -153,7 +167,7 @@ def _budget(name: str, rule: SizeLimit | TimeLimit | ShareLimit | CountLimit) ->
         metric=metric,
         provider=provider,
         percentile=percentile,
-        bound="min" if name in ("quality.accuracy", "int8.share") else "max",
+        bound="min" if name in ("quality.accuracy", "int8.share", "agreement") else "max",
         limit=_number(rule),
         text=str(rule.limit),
         level=rule.level,

@@ -12,6 +12,7 @@ from .data import DataSource
 from .distill import Distill
 from .export import Export
 from .options import Distinct, Options, Slug, reject
+from .parity import Parity
 from .report import ReportOptions
 
 RESERVED_NAMES = ("teacher", "baseline")  # they name other rows of the report
@@ -24,7 +25,7 @@ def _not_reserved(name: str) -> str:
 
 
 StudentName = Annotated[Slug, AfterValidator(_not_reserved)]
-Recipe = Literal["dynamic-int8"]
+Recipe = Literal["auto", "dynamic-int8", "static-int8", "weight-int8", "weight-int4", "float16"]
 
 _DATA_EXAMPLE = {"source": "sktime", "name": "JapaneseVowels"}
 _TEACHER_EXAMPLE = {"architecture": "lstm", "hidden": 96}
@@ -51,6 +52,7 @@ class PipelineConfig(Options):
         Distinct,
         Field(description="recipes, each gives one artifact of every student; []: the float artifact ships"),
     ] = ("dynamic-int8",)
+    parity: Annotated[Parity, Field(description="tolerances of the proofs")] = Parity()
     export: Annotated[Export, Field(description="the ONNX that is written")] = Export()
     benchmark: Annotated[Benchmark, Field(description="what is timed")] = Benchmark()
     budgets: Annotated[Budgets, Field(description="limits that decide the exit code")] = Budgets()

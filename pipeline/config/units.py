@@ -1,6 +1,7 @@
 """Quantities with their unit. A bare number is refused: nobody can tell 32 bytes from 32 kilobytes."""
 
 import re
+from decimal import Decimal
 from typing import NoReturn
 
 SIZE_UNITS = {"B": 1, "kB": 1_000, "KiB": 1_024, "MB": 1_000_000, "MiB": 1_048_576}
@@ -58,10 +59,10 @@ def share(text: str) -> float:
     Raises:
         BadQuantity: no per-cent sign, or more than 100 %.
     """
-    number, factor = _parse(text, SHARE_UNITS)
+    number, _ = _parse(text, SHARE_UNITS)
     if number > 100:
         raise BadQuantity()
-    return number * factor
+    return float(Decimal(str(number)) / 100)  # in binary, 95 % would be more than the 0.95 that 19 of 20 are
 
 
 def _parse(text: str, units: dict[str, int] | dict[str, float]) -> tuple[float, float]:

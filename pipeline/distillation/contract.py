@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from torch import Tensor
 
@@ -14,7 +15,7 @@ class Term:
     """One weighted loss.
 
     Args:
-        loss: logits (B, C) and batch to a scalar.
+        loss: logits (B, C) and batch to a scalar; picklable, because several devices are several processes.
         weight: above 0.
         needs_teacher: whether it reads the teacher's outputs; a control leaves such terms out.
     """
@@ -33,8 +34,9 @@ def combine(terms: Sequence[Term]) -> Loss:
     if not terms:
         raise ValueError("The 'terms' of a loss must hold at least one. Got none instead.")
 
-    def total(logits: Tensor, batch: Batch) -> Tensor:
-        first, *others = (term.weight * term.loss(logits, batch) for term in terms)
-        return sum(others, start=first)
+    return partial(_weighted_sum, terms=tuple(terms))
 
-    return total
+
+def _weighted_sum(logits: Tensor, batch: Batch, terms: Sequence[Term]) -> Tensor:
+    first, *others = (term.weight * term.loss(logits, batch) for term in terms)
+    return sum(others, start=first)

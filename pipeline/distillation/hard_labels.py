@@ -1,5 +1,7 @@
 """Hard labels: the data's own, as in training without a teacher."""
 
+from functools import partial
+
 from torch import Tensor
 
 from ..tasks.contract import Task
@@ -14,7 +16,8 @@ def hard_labels(task: Task, label_smoothing: float) -> Loss:
         label_smoothing: 0 to 0.5.
     """
 
-    def loss(logits: Tensor, batch: Batch) -> Tensor:
-        return task.hard_loss(logits, batch.labels, label_smoothing)
+    return partial(_against_labels, task=task, label_smoothing=label_smoothing)
 
-    return loss
+
+def _against_labels(logits: Tensor, batch: Batch, task: Task, label_smoothing: float) -> Tensor:
+    return task.hard_loss(logits, batch.labels, label_smoothing)

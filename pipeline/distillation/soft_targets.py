@@ -1,5 +1,7 @@
 """Soft targets: learn the teacher's whole distribution (Hinton, Vinyals, Dean 2015, arXiv 1503.02531)."""
 
+from functools import partial
+
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -16,11 +18,12 @@ def soft_targets(temperature: float) -> Loss:
         temperature: above 0; higher shows more of the teacher's smaller probabilities.
     """
 
-    def loss(logits: Tensor, batch: Batch) -> Tensor:
-        if batch.teacher_logits is None:
-            raise ValueError("soft targets need the teacher's logits in the batch")
-        student = F.log_softmax(logits / temperature, dim=-1)
-        teacher = F.log_softmax(batch.teacher_logits / temperature, dim=-1)
-        return temperature**2 * F.kl_div(student, teacher, log_target=True, reduction="batchmean")
+    return partial(_divergence, temperature=temperature)
 
-    return loss
+
+def _divergence(logits: Tensor, batch: Batch, temperature: float) -> Tensor:
+    if batch.teacher_logits is None:
+        raise ValueError("soft targets need the teacher's logits in the batch")
+    student = F.log_softmax(logits / temperature, dim=-1)
+    teacher = F.log_softmax(batch.teacher_logits / temperature, dim=-1)
+    return temperature**2 * F.kl_div(student, teacher, log_target=True, reduction="batchmean")

@@ -177,7 +177,8 @@ class Store:
         try:
             sha256, size_bytes = disk.hash_file(path)
         except FileNotFoundError:
-            self.damage.append(Damage("object", blob.sha256, "is gone"))
+            if all(damage.name != blob.sha256 for damage in self.damage):  # not the one that was just set aside
+                self.damage.append(Damage("object", blob.sha256, "is gone"))
             return False
         except OSError as error:
             raise disk.as_fault(error, self.root) from error

@@ -1,0 +1,1 @@
+"""One Report model, one renderer a file."""

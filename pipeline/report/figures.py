@@ -176,6 +176,15 @@ def gap(value: float | None) -> str:
     return signed(f"{mantissa}e{int(exponent)}")
 
 
+def gap_tick(value: float) -> str:
+    """
+    >>> gap_tick(1e-07), gap_tick(3e-05), gap_tick(0.1)
+    ('1e-7', '3e-5', '0.1')
+    """
+    mantissa, e, exponent = gap(value).partition("e")
+    return (mantissa.rstrip("0").rstrip(".") if "." in mantissa else mantissa) + e + exponent
+
+
 def headline(smaller_ratio: float | None, faster_ratio: float | None, difference: float | None) -> str:
     """The one line of a student; what was not measured says so.
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
-from . import curves, details, figures, scatter, strips, tables, view
+from . import curves, details, drift, figures, quantization, scatter, strips, tables, view
 from .model import Report, Student, Variant
 from .text import clean, one_line
 
@@ -38,6 +38,7 @@ def render(report: Report) -> str:
             view=view,
             tables=tables,
             details=details,
+            quantization=quantization,
             marks=tables.STATUS_MARK,
         )
     )
@@ -57,6 +58,7 @@ def charts(report: Report) -> dict[str, object]:
             for batch in (at.batches if at else ())
             if at and (drawn := strips.latency_boxes(report, batch))
         ],
+        "drift": drift.lines(report),
         "files": strips.file_contents(report),
         "curves": [(model, lines) for model in dict.fromkeys(models) if (lines := curves.panels(report, model))],
     }

@@ -5,7 +5,7 @@ Everything that came from outside is escaped, so that a label called ``<img …>
 
 import re
 
-from . import details, figures, tables, view
+from . import details, figures, quantization, tables, view
 from .model import Report, Student
 from .text import clean, one_line
 
@@ -20,10 +20,13 @@ def render(report: Report) -> str:
     parts += ["## Gates", table(tables.gates(report)), *_findings(report)]
     parts += ["## All variants", table(tables.variants(report)), *_baselines(report)]
     parts += ["## Distilled against control", *(p for s in report.students for p in _distillation(report, s))]
+    parts += ["## Quantization", *_quantization(report)]
     parts += [_folded("Latency at every measured point", table(details.latency_grid(report)))]
     parts += ["## Parity and leaks", table(details.probes(report))]
+    parts += _drift(report)
     parts += [_folded("Every parity comparison", table(details.parity(report)))]
     parts += [_folded("What fills each file", _files(report))]
+    parts += ["## Bundles", table(quantization.bundles(report)), *_commands(report)]
     parts += ["## Data", _data(report), table(details.splits(report.data))]
     parts += [_folded("Labels", table(details.labels(report)))]
     parts += ["## Providers and environment", table(details.providers(report)), _facts(report)]
@@ -99,7 +102,7 @@ def _headlines(report: Report) -> list[str]:
     for student in report.students:
         variant = view.shipped(student)
         size = figures.exact_size(variant.footprint.size_bytes) if variant else "no artifact"
-        recipe = f"<br>{escape(variant.recipe)}" if variant else ""
+        recipe = f"<br>{escape(view.recipe(variant))}" if variant else ""
         quality = escape(view.quality_text(variant)) if variant else figures.NOT_MEASURED
         lines.append(f"| **{escape(student.name)}** | **{escape(student.headline)}** | {size}{recipe} | {quality} |")
     teacher = report.teacher
@@ -140,6 +143,24 @@ def _distillation(report: Report, student: Student) -> list[str]:
         f"Losses: {escape(' + '.join(made.losses)) or 'none recorded'}.",
         _folded("Seeds", table(details.seeds(report, student))),
     ]
+
+
+def _quantization(report: Report) -> list[str]:
+    parts = [table(quantization.recipes(report))]
+    for student in report.students:
+        if student.candidates:
+            parts += [f"What auto tried on {escape(student.name)}:", table(quantization.candidates(student))]
+    return [*parts, _folded("Left in float32, over 1 kB", table(quantization.left_in_float(report)))]
+
+
+def _drift(report: Report) -> list[str]:
+    data = quantization.drift(report)
+    return [f"{escape(data.caption)}.", table(data)] if data.rows else []
+
+
+def _commands(report: Report) -> list[str]:
+    found = quantization.commands(report)
+    return [fenced(found, "sh")] if found else []
 
 
 def _files(report: Report) -> str:

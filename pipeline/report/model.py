@@ -36,6 +36,7 @@ class Paired(Part):
     only_this_right: int
     only_other_right: int
     p_value: float  # exact McNemar
+    logit_error: float | None = None  # largest difference of a logit; only where both are forms of one network
 
 
 class Quality(Part):
@@ -117,24 +118,47 @@ class Leak(Part):
     note: str
 
 
+class DriftPoint(Part):
+    """How far the streamed answer was from the whole one after so many frames, fed one at a time."""
+
+    frames: int
+    worst: float | None  # largest difference of a logit; None: an output was no number
+
+
 class Parity(Part):
     gaps: tuple[Gap, ...]
     leaks: tuple[Leak, ...]
+    drift: tuple[DriftPoint, ...] = ()  # empty where nothing streams
+
+
+class LeftInFloat(Part):
+    """A float32 tensor over 1 kB that a recipe left as it was."""
+
+    name: str
+    size_bytes: int
+    reason: str
 
 
 class Variant(Part):
-    """One ONNX file: a network in one number format."""
+    """A network in one number format: one ONNX file for whole sequences, and one for streams where it is causal."""
 
-    id: str  # "teacher/float32", "tcn-16/dynamic-int8"
+    id: str  # "teacher/float32", "tcn-16/dynamic-int8", "tcn-16/auto"
     model: str  # "teacher" or the student's name
-    recipe: str  # "float32" or a quantization recipe
+    recipe: str  # "float32" or the quantization recipe that was applied, never "auto"
+    by: str = ""  # "auto" where that chose the recipe
     architecture: str  # "tcn: 3 levels × 16, kernel 3"
     file: str  # path inside the run folder
     sha256: str
+    step_file: str = ""  # the streaming graph beside it; empty where nothing streams
+    step_sha256: str = ""
+    step_size_bytes: int | None = None
+    bundle_digest: str = ""  # of the folder that holds both; empty where there is none
     footprint: Footprint
     quality: Quality
     latency: Latency | None
     parity: Parity | None
+    share_below_float32: float | None = None  # of weight bytes, 0 to 1; None for float32 files
+    left_in_float: tuple[LeftInFloat, ...] = ()  # largest first
     ships: bool = False  # budgets and the student's headline are about this one
     latency_reason: str = ""  # why latency is None
     parity_reason: str = ""  # why parity is None
@@ -180,12 +204,29 @@ class Distillation(Part):
     sentence: str
 
 
+class Candidate(Part):
+    """One recipe that ``auto`` tried on a student, measured on validation sequences against the float32 file.
+
+    A recipe that could not be applied has no numbers; ``lost`` tells why.
+    """
+
+    recipe: str
+    size_bytes: int | None
+    smaller: float | None  # float bytes over these bytes
+    faster: float | None  # float time over this time, interleaved, at batch 1 and the median length
+    agreement: float | None  # share of sequences with the same label
+    logit_error: float | None  # largest difference of a logit
+    leaks: bool | None  # whether batch neighbours or padding move an output
+    lost: str = ""  # why it was not kept; empty for the one that was
+
+
 class Student(Part):
     name: str
     architecture: str
     selected_seed: int
     headline: str  # "251× smaller, 33× faster, −0.5 points"
     variants: tuple[Variant, ...]
+    candidates: tuple[Candidate, ...] = ()  # of ``auto``, the kept one first; empty where it was not asked for
     distillation: Distillation
 
 

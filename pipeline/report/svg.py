@@ -3,6 +3,7 @@
 Charts take every colour from CSS classes, so the page's light and dark themes reach into them.
 """
 
+import math
 from collections.abc import Callable, Sequence
 
 from markupsafe import Markup, escape
@@ -96,7 +97,7 @@ def axes(
 
 
 def marker(shape: str, x: float, y: float, size: float = 5.5, **attributes: str | float) -> Markup:
-    """A circle, diamond, square or triangle of about the same area, so that shape and not only colour tells."""
+    """One of ``view.SHAPES``, all of about the same area, so that shape and not only colour tells."""
     if shape == "circle":
         return tag("circle", cx=x, cy=y, r=size, **attributes)
     reach = size * 1.3
@@ -104,6 +105,8 @@ def marker(shape: str, x: float, y: float, size: float = 5.5, **attributes: str 
         "diamond": ((0, -reach), (reach, 0), (0, reach), (-reach, 0)),
         "square": ((-size, -size), (size, -size), (size, size), (-size, size)),
         "triangle": ((0, -reach), (reach, size), (-reach, size)),
+        "wedge": ((0, reach), (reach, -size), (-reach, -size)),
+        "hexagon": tuple((reach * math.cos(math.pi * i / 3), reach * math.sin(math.pi * i / 3)) for i in range(6)),
     }[shape]
     spots = " ".join(f"{number(x + dx)},{number(y + dy)}" for dx, dy in corners)
     return tag("polygon", points=spots, **attributes)

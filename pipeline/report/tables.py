@@ -118,9 +118,8 @@ def _where(at: view.Reference | None) -> str:
 def _variant_cells(variant: Variant, report: Report, at: view.Reference | None, against: tuple[str, ...]) -> list[Cell]:
     print_ = variant.footprint
     is_teacher = variant is report.teacher
-    ships = " · ships" if variant.ships else ""
     cells = [
-        Cell(variant.id, f"{variant.architecture} · {print_.parameters:,} parameters{ships}"),
+        Cell(variant.id, _about(variant)),
         Cell(figures.size(print_.size_bytes), figures.exact_size(print_.size_bytes)),
         _smaller(print_.smaller_than_teacher, is_teacher),
         Cell(figures.percent(print_.int8_share, 0)),
@@ -137,6 +136,15 @@ def _variant_cells(variant: Variant, report: Report, at: view.Reference | None, 
     load = variant.latency.load_ms if variant.latency else None
     cells.append(not_measured() if load is None else Cell(figures.latency(1000 * load)))
     return cells
+
+
+def _about(variant: Variant) -> str:
+    """What stands under a variant's name; the streaming graph is a second file beside the one that has a column."""
+    parts = [view.recipe(variant)] if variant.by else []
+    parts += [variant.architecture, f"{variant.footprint.parameters:,} parameters"]
+    if variant.step_size_bytes is not None:
+        parts.append(f"step.onnx {figures.size(variant.step_size_bytes)}")
+    return " · ".join([*parts, "ships"] if variant.ships else parts)
 
 
 def _smaller(value: float | None, is_teacher: bool) -> Cell:

@@ -95,7 +95,9 @@ def _student(report: Report, student: Student) -> Iterator[list[Span]]:
         return
     print_ = variant.footprint
     cell = view.cell(variant, view.reference(report))
-    size = f"{figures.exact_size(print_.size_bytes)}, {variant.recipe}, {figures.percent(print_.int8_share, 0)} int8"
+    size = (
+        f"{figures.exact_size(print_.size_bytes)}, {view.recipe(variant)}, {figures.percent(print_.int8_share, 0)} int8"
+    )
     yield _line(f"  {'':<12}", cut(size, 64))
     yield _line(f"  {'':<12}", cut(f"{variant.quality.metric} {view.quality_text(variant)}", 64))
     if cell is None:

@@ -3,14 +3,17 @@
 Selection only; how a value is written stands in ``figures``, how it is laid out in the renderers.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 from . import figures
 from .model import Gate, LatencyCell, Paired, Percentile, Report, Student, Variant
 
 AGAINST = ("teacher", "control", "float32")
-SHAPES = ("circle", "diamond", "square", "triangle")
+SHAPES = ("circle", "diamond", "square", "triangle", "wedge", "hexagon")
+STORAGE_ONLY = ("weight-int8", "weight-int4", "float16")  # narrower on disk, float32 at work
 SERIES = 6  # colours the stylesheet has; series 0 is the teacher's
+Write = Callable[[float], tuple[str, str]]  # a ratio as a number and a word
 _RANK = {"fail": 0, "inconclusive": 1, "not measured": 2, "pass": 3}
 
 
@@ -51,6 +54,12 @@ def cell(variant: Variant, at: Reference | None, batch: int | None = None) -> La
         return None
     wanted = (at.provider, at.length, at.batches[0] if batch is None else batch)
     return next((c for c in variant.latency.cells if (c.provider, c.length, c.batch) == wanted), None)
+
+
+def median(found: LatencyCell | None) -> float | None:
+    """Of one cell, µs."""
+    middle = percentile(found, 50)
+    return middle.value_us if middle else None
 
 
 def percentile(found: LatencyCell | None, p: float) -> Percentile | None:
@@ -114,6 +123,25 @@ def shapes(report: Report) -> dict[str, str]:
     """Marker per recipe: float is the circle, quantized ones follow in order of appearance."""
     recipes = dict.fromkeys(["float32", *(variant.recipe for variant in variants(report))])
     return {recipe: SHAPES[min(i, len(SHAPES) - 1)] for i, recipe in enumerate(recipes)}
+
+
+def recipe(variant: Variant) -> str:
+    """``static-int8``, or ``static-int8 by auto``."""
+    return f"{variant.recipe} by {variant.by}" if variant.by else variant.recipe
+
+
+def storage_only(variant: Variant) -> bool:
+    return variant.recipe in STORAGE_ONLY
+
+
+def streaming(report: Report) -> tuple[Variant, ...]:
+    """Variants whose streamed answers were followed over time."""
+    return tuple(variant for variant in variants(report) if variant.parity and variant.parity.drift)
+
+
+def bundle(variant: Variant) -> str:
+    """The folder that ships, seen from the run folder."""
+    return variant.file.rpartition("/")[0]
 
 
 def faster_ratio(variant: Variant, at: Reference | None) -> float | None:

@@ -1,6 +1,7 @@
-"""A trained network to one float ONNX file."""
+"""A trained network to float ONNX: one file for whole sequences, one for streams where the network is causal."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -8,18 +9,22 @@ from typing import Any
 from ...benchmarks.footprint import footprint
 from ...exporters.cleanup import BadGraph, to_bytes
 from ...exporters.manifest import Manifest
+from ...exporters.non_finite import apply as guard
+from ...exporters.streaming import export_step
 from ...exporters.whole import export_whole
+from ...models.contract import NotCausal
 from ...models.network import count_parameters
 from ..data.dataset import Dataset
 from ..engine.task import Artifact, Context, Outcome
 from ..errors import Fault, StageFailed
 from ..training import files, networks
-
-MODEL = "model.onnx"
+from .quantize import MODEL, STEP
 
 
 def run(given: Mapping[str, Artifact], options: Mapping[str, Any], into: Path, context: Context) -> Outcome:
-    """Inputs: ``data``, ``network``. Options: ``opset``, ``summary`` (the architecture in words), ``task``."""
+    """Inputs: ``data``, ``network``. Options: ``opset``, ``streaming``, ``non_finite``, ``frame_period_ms``,
+    ``summary`` (the architecture in words), ``task``.
+    """
     dataset = Dataset.read(given["data"].files)
     network, _ = networks.load(given["network"] / files.WEIGHTS, given["network"] / files.SPECIFICATION)
     manifest = Manifest(
@@ -30,11 +35,16 @@ def run(given: Mapping[str, Artifact], options: Mapping[str, Any], into: Path, c
         parameters=count_parameters(network),
         causal=network.encoder.causal,
         receptive_field=network.encoder.receptive_field,
+        frame_period_ms=options["frame_period_ms"],
     )
     try:
-        model = export_whole(network, manifest, options["opset"])
+        whole = export_whole(network, manifest, options["opset"])
+        (into / MODEL).write_bytes(to_bytes(guard(whole, options["non_finite"], dataset.mean)))
+        if options["streaming"]:
+            with suppress(NotCausal):
+                step = export_step(network, manifest, options["opset"])
+                (into / STEP).write_bytes(to_bytes(guard(step, options["non_finite"], dataset.mean)))
     except BadGraph as error:
         hint = "this is a bug in seqpress or in the exporter; report it with the architecture's section"
         raise StageFailed(Fault("stage.export", context.task, "must export to valid ONNX", f"{error}", hint)) from error
-    (into / MODEL).write_bytes(to_bytes(model))
-    return Outcome({"footprint": asdict(footprint(into / MODEL)), "causal": manifest.causal})
+    return Outcome({"footprint": asdict(footprint(into / MODEL)), "recipe": "float32", "notes": []})

@@ -23,7 +23,7 @@ def run(given: Mapping[str, Artifact], options: Mapping[str, Any], into: Path, c
     """Inputs: ``data``, ``teacher``. Options: ``placement``."""
     dataset = Dataset.read(given["data"].files)
     network, _ = networks.load(given["teacher"] / files.WEIGHTS, given["teacher"] / files.SPECIFICATION)
-    logits = training.placement(options, context).launch(_predict, network, Split(dataset.train))
+    logits = training.placement(options, context).alone().launch(_predict, network, Split(dataset.train))
     np.save(into / LOGITS, logits, allow_pickle=False)
     confident = torch.softmax(torch.from_numpy(logits), dim=1).max(dim=1).values
     return Outcome({"items": len(logits), "mean_confidence": round(float(confident.mean()), 6)})

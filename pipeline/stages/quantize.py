@@ -1,40 +1,66 @@
-"""A float ONNX file to a smaller one, by one recipe."""
+"""A network's float ONNX files to smaller ones, by one recipe; ranges come from training sequences."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import onnx
 
 from ...benchmarks.footprint import footprint
 from ...exporters import cleanup
 from ...exporters.manifest import Manifest
-from ...exporters.quantize.contract import NothingQuantized
+from ...exporters.non_finite import apply as guard
+from ...exporters.quantize.contract import BadCalibration, Calibration, NothingQuantized
 from ...exporters.quantize.registry import recipe
+from ...exporters.streaming_quantized import quantize_step
+from ..data.dataset import Dataset, Sequences
 from ..engine.task import Artifact, Context, Outcome
 from ..errors import Fault, StageFailed
 
 MODEL = "model.onnx"
+STEP = "step.onnx"
+# More sequences move the ends of the ranges no further, and cost time.
+_MOST_SEQUENCES = 1024
 
 
 def run(given: Mapping[str, Artifact], options: Mapping[str, Any], into: Path, context: Context) -> Outcome:
-    """Inputs: ``model``. Options: ``recipe``."""
-    before = onnx.load(given["model"] / MODEL)
+    """Inputs: ``data``, ``model``, and ``choice`` where the recipe is ``auto``. Options: ``recipe``, ``non_finite``."""
+    before, data = onnx.load(given["model"] / MODEL), Dataset.read(given["data"].files)
+    name = given["choice"].facts["recipe"] if "choice" in given else options["recipe"]
+    apply = recipe(name)
+    given_data = calibration(data.train) if apply.needs_calibration else None
     try:
-        done = recipe(options["recipe"])(before)
+        done = apply(before, given_data)
+    except BadCalibration as error:
+        rule = "must calibrate on training sequences that it can run"
+        raise StageFailed(Fault("stage.non-finite", context.task, rule, str(error))) from error
     except NothingQuantized as error:
-        raise StageFailed(_nothing(context.task, options["recipe"], str(error))) from error
-    manifest = replace(Manifest.read(before), recipe=options["recipe"], notes=done.notes)
-    manifest.write(done.model)
-    cleanup.check(done.model)
-    (into / MODEL).write_bytes(cleanup.to_bytes(done.model))
+        raise StageFailed(_nothing(context.task, name, str(error))) from error
+    replace(Manifest.read(done.model), recipe=name, notes=done.notes).write(done.model)
+    if STEP in given["model"].files:
+        step = quantize_step(done.model, onnx.load(given["model"] / STEP), given_data)
+        (into / STEP).write_bytes(cleanup.to_bytes(guard(step, options["non_finite"], data.mean)))
+    (into / MODEL).write_bytes(cleanup.to_bytes(guard(done.model, options["non_finite"], data.mean)))
     counted = footprint(into / MODEL)
-    if counted.int8_share == 0:  # what a recipe says is not taken on trust
-        raise StageFailed(_nothing(context.task, options["recipe"], "0 % of the weight bytes are int8"))
-    return Outcome({"footprint": asdict(counted), "notes": list(done.notes)})
+    return Outcome(
+        {
+            "footprint": asdict(counted),
+            "recipe": name,
+            "notes": list(done.notes),
+            "share_below_float32": done.share_below_float32,
+            "left_in_float": [asdict(one) for one in done.left_in_float],
+        }
+    )
+
+
+def calibration(train: Sequences) -> Calibration:
+    """Training sequences, evenly spaced where there are very many."""
+    chosen = np.unique(np.linspace(0, len(train) - 1, min(len(train), _MOST_SEQUENCES)).round().astype(int))
+    return Calibration([np.asarray(train.item(int(index)), dtype=np.float32) for index in chosen])
 
 
 def _nothing(task: str, name: str, got: str) -> Fault:
     hint = f"remove {name} from quantize, or make the student larger"
-    return Fault("stage.nothing-quantized", task, "must make at least one weight int8", got, hint)
+    return Fault("stage.nothing-quantized", task, "must make weights smaller than float32", got, hint)

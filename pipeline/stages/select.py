@@ -1,4 +1,4 @@
-"""Of a student's seeds the one that ships: highest metric on validation, then lowest loss, then lowest seed."""
+"""The files of a student's best seed, in every number format, side by side."""
 
 import shutil
 from collections.abc import Mapping
@@ -6,28 +6,20 @@ from pathlib import Path
 from typing import Any
 
 from ..engine.task import Artifact, Context, Outcome
-from ..training.files import SPECIFICATION, WEIGHTS
-from .quantize import MODEL
+from .quantize import MODEL, STEP
 
 
 def run(given: Mapping[str, Artifact], options: Mapping[str, Any], into: Path, context: Context) -> Outcome:
-    """Inputs: for each seed ``network-<seed>`` and ``<recipe>-<seed>``. Options: ``seeds``, ``recipes`` with float32.
+    """Inputs: ``best``, and ``<recipe>-<seed>`` for each seed. Options: ``recipes`` with float32.
 
-    The test split is not looked at: neither in choosing nor anywhere else in this stage.
+    Leaves ``<recipe>.onnx`` and, where the network streams, ``<recipe>.step.onnx``.
     """
-
-    def rank(seed: int) -> tuple[float, float, int]:
-        best = given[f"network-{seed}"].facts["best"]
-        return (-best["validation_metric"], best["validation_loss"], seed)
-
-    chosen = min(options["seeds"], key=rank)
-    for name in (WEIGHTS, SPECIFICATION):
-        shutil.copyfile(given[f"network-{chosen}"] / name, into / name)
-    footprints, notes = {}, {}
+    seed = given["best"].facts["seed"]
+    facts: dict[str, Any] = {}
     for recipe in options["recipes"]:
-        source = given[f"{recipe}-{chosen}"]
+        source = given[f"{recipe}-{seed}"]
         shutil.copyfile(source / MODEL, into / f"{recipe}.onnx")
-        footprints[recipe] = source.facts["footprint"]
-        notes[recipe] = source.facts.get("notes", [])
-    best = given[f"network-{chosen}"].facts["best"]
-    return Outcome({"seed": chosen, "best": best, "footprints": footprints, "notes": notes})
+        if STEP in source.files:
+            shutil.copyfile(source / STEP, into / f"{recipe}.step.onnx")
+        facts[recipe] = dict(source.facts)
+    return Outcome({"seed": seed, "variants": facts})

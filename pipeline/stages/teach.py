@@ -4,10 +4,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from lightning_fabric import Fabric
+
+from ...models.network import SequenceClassifier
 from ..data.dataset import Dataset
 from ..distillation.contract import Term
 from ..distillation.hard_labels import hard_labels
 from ..engine.task import Artifact, Context, Outcome
+from ..tasks.contract import Task
 from ..tasks.registry import task as task_named
 from ..training import networks
 from ..training.batch import Split
@@ -23,9 +27,8 @@ def run(given: Mapping[str, Artifact], options: Mapping[str, Any], into: Path, c
     place = training.placement(options, context)
     validation = Split(dataset.validation)
     if options["weights"]:
-        where = f"teacher.weights {options['weights']}"
-        networks.load_foreign(network, Path(context.local["folder"]) / options["weights"], where)
-        loss, metric = place.launch(evaluate, network, validation, task)
+        networks.load_foreign(network, Path(context.local["folder"]) / options["weights"], "teacher.weights")
+        loss, metric = place.alone().launch(_measure, network, validation, task)
         history = History(best=Epoch(0, 0.0, loss, metric))
         return training.write(network, specification, history, into)
     how = training.settings(options["train"])
@@ -34,3 +37,7 @@ def run(given: Mapping[str, Artifact], options: Mapping[str, Any], into: Path, c
         network, Split(dataset.train), validation, terms, task, how, options["seed"], place, context
     )
     return training.write(network, specification, history, into)
+
+
+def _measure(fabric: Fabric, network: SequenceClassifier, split: Split, task: Task) -> tuple[float, float]:
+    return evaluate(fabric, fabric.to_device(network), split, task)

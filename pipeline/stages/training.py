@@ -18,7 +18,7 @@ from ..tasks.contract import Task
 from ..training import files, networks
 from ..training.batch import Split
 from ..training.devices import Placement, seed_everything
-from ..training.loop import Diverged, History, Settings, fit
+from ..training.loop import Diverged, History, Loss, Report, Settings, fit
 
 HISTORY = "history.json"
 
@@ -53,18 +53,35 @@ def train_network(
     def report(done: int, total: int, loss: float, metric: float) -> None:
         context.progress(done, total, loss=loss, **{task.metric: metric})
 
+    # A closure over a pipe cannot reach processes that a strategy starts; they train in silence.
+    heard = report if place.devices == 1 else None
+    done = place.launch(_fit, network, train, validation, combine(terms), task, how, seed, heard)
+    if isinstance(done, Diverged):
+        raise StageFailed(_diverged(done, context)) from done
+    network.load_state_dict(done.best_state)  # several devices trained copies
+    return done
+
+
+def _fit(
+    fabric: Fabric,
+    network: SequenceClassifier,
+    train: Split,
+    validation: Split,
+    loss: Loss,
+    task: Task,
+    how: Settings,
+    seed: int,
+    report: Report | None,
+) -> History | Diverged:
+    """``fit``, with everything that comes back on the CPU, an error too: processes cannot raise into each other."""
+    seed_everything(seed + fabric.global_rank)  # dropout: the same with every loss, another one on every device
+    done: History | Diverged
     try:
-        # A closure over a pipe cannot reach processes that a strategy starts; they train in silence.
-        arguments = (network, train, validation, combine(terms), task, how, seed)
-        return place.launch(_fit, *arguments, report if place.devices == 1 else None)
+        done = history = fit(fabric, network, train, validation, loss, task, how, seed, report)
     except Diverged as error:
-        raise StageFailed(_diverged(error, context)) from error
-
-
-def _fit(fabric: Fabric, network: SequenceClassifier, *arguments: Any) -> History:
-    history = fit(fabric, network, *arguments)
+        done, history = error, error.history
     history.best_state = {name: tensor.cpu() for name, tensor in history.best_state.items()}
-    return history
+    return done
 
 
 def _diverged(error: Diverged, context: Context) -> Fault:

@@ -1,7 +1,7 @@
-"""Prove that the files of one network compute what the network computes."""
+"""Prove that the files of one network compute what the network computes, whole and streamed."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -11,50 +11,100 @@ import onnx
 import torch
 from numpy.typing import NDArray
 
-from ...exporters import parity
+from ...exporters import parity, parity_inputs, parity_streaming
+from ...models.network import SequenceClassifier
 from ..data.dataset import Dataset, Sequences
 from ..engine.task import Artifact, Context, Outcome
 from ..training import files, networks
 
-_MOST_SEQUENCES = 128
+_MOST_SEQUENCES = 64
 
 
 def run(given: Mapping[str, Artifact], options: Mapping[str, Any], into: Path, context: Context) -> Outcome:
-    """Inputs: ``data``, ``network`` (weights), and the files: ``models`` with ``<recipe>.onnx`` each.
-    Options: ``files``, recipe to file name, float32 first.
+    """Inputs: ``data``, ``network`` (weights), and the files: ``models`` with ``<recipe>.onnx`` each, and beside it
+    ``<recipe>.step.onnx`` where the network streams. Options: ``files`` (recipe to file name, float32 first),
+    ``tolerances``, ``non_finite``.
 
     A gap above its tolerance is a fact here; the gates make it an exit code. Sequences are those of validation.
     """
     torch.set_num_threads(context.threads)
     network, _ = networks.load(given["network"] / files.WEIGHTS, given["network"] / files.SPECIFICATION)
-    sequences = _sequences(Dataset.read(given["data"].files).validation)
-
-    def forward(frames: NDArray[np.float32], lengths: NDArray[np.int64]) -> NDArray[np.float32]:
-        with torch.no_grad():
-            return network(torch.from_numpy(frames), torch.from_numpy(lengths)).numpy()
-
+    data = Dataset.read(given["data"].files)
+    sequences = _sequences(data.validation)
     facts: dict[str, Any] = {}
     whole: parity.Artifact | None = None
     for done, (recipe, name) in enumerate(options["files"].items()):
         path = given["models"] / name
         artifact = parity.Artifact(path)
-        if whole is None:
-            whole = artifact
-            gaps = parity.against_network(forward, artifact, sequences)
-        else:
-            gaps = parity.against_float(whole, artifact, sequences)
-        leaks = parity.leaks(artifact, sequences)
-        if not parity.is_dynamic([node.op_type for node in onnx.load(path).graph.node]):
-            gaps += [leak.as_gap() for leak in leaks]  # nothing in this graph excuses a leak
-        facts[recipe] = {
-            "gaps": [asdict(gap) | {"passed": gap.passed, "worst": _finite(gap.worst)} for gap in gaps],
-            "leaks": [
-                {"probe": leak.probe, "worst": _finite(leak.worst), "leaks": leak.leaks, "note": leak.note}
-                for leak in leaks
-            ],
-        }
+        step = given["models"].files.get(name.replace(".onnx", ".step.onnx"))
+        gaps = [] if whole else list(_against_torch(network, artifact, step, sequences, options))
+        if whole:
+            limits = options["tolerances"]
+            gaps += parity.against_float(whole, artifact, sequences, limits["quantized"], limits["labels"])
+        whole = whole or artifact
+        facts[recipe] = _proofs(path, artifact, step, sequences, options, data.mean, gaps)
         context.progress(done + 1, len(options["files"]))
     return Outcome(facts)
+
+
+def _against_torch(
+    network: SequenceClassifier,
+    artifact: parity.Artifact,
+    step: Path | None,
+    sequences: list[NDArray[np.float32]],
+    options: Mapping[str, Any],
+) -> Iterator[parity.Gap]:
+    """The float files against the network they came from."""
+
+    def forward(frames: NDArray[np.float32], lengths: NDArray[np.int64]) -> NDArray[np.float32]:
+        with torch.no_grad():
+            return network(torch.from_numpy(frames), torch.from_numpy(lengths)).numpy()
+
+    def advance(
+        frames: NDArray[np.float32], states: Mapping[str, NDArray[Any]]
+    ) -> tuple[NDArray[np.float32], dict[str, NDArray[Any]]]:
+        with torch.no_grad():
+            given = {name: torch.from_numpy(value) for name, value in states.items()}
+            logits, after = network.advance(torch.from_numpy(frames), given)
+        return logits.numpy(), {name: value.numpy() for name, value in after.items()}
+
+    tolerance = options["tolerances"]["float32"]
+    yield from parity.against_network(forward, artifact, sequences, network.encoder.receptive_field, tolerance)
+    yield from parity_inputs.extremes(forward, artifact, sequences, tolerance)
+    if step is not None:
+        yield from parity_streaming.against_network(advance, parity_streaming.Stream(step), sequences)
+
+
+def _proofs(
+    path: Path,
+    artifact: parity.Artifact,
+    step: Path | None,
+    sequences: list[NDArray[np.float32]],
+    options: Mapping[str, Any],
+    mean: NDArray[np.float32],
+    gaps: list[parity.Gap],
+) -> dict[str, Any]:
+    """What is asked of every file, float or quantized."""
+    dynamic = parity.is_dynamic([node.op_type for node in onnx.load(path).graph.node])
+    leaks = parity.leaks(artifact, sequences)
+    tolerance = options["tolerances"]["float32"]
+    gaps.append(parity_inputs.against_defaults(path, artifact, sequences, tolerance))
+    gaps += parity_inputs.against_non_finite(artifact, sequences, options["non_finite"], mean, tolerance)
+    if not dynamic:
+        gaps += [leak.as_gap() for leak in leaks]  # nothing in this graph excuses a leak
+    drift = []
+    if step is not None:
+        stream = parity_streaming.Stream(step)
+        gaps += parity_streaming.against_whole(artifact, stream, sequences, dynamic)
+        drift = parity_streaming.drift(artifact, stream, sequences)
+    return {
+        "gaps": [asdict(gap) | {"passed": gap.passed, "worst": _finite(gap.worst)} for gap in gaps],
+        "leaks": [
+            {"probe": leak.probe, "worst": _finite(leak.worst), "leaks": leak.leaks, "note": leak.note}
+            for leak in leaks
+        ],
+        "drift": [{"frames": at.frames, "worst": _finite(at.worst)} for at in drift],
+    }
 
 
 def _finite(worst: float) -> float | None:

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from statistics import median
-from typing import Any
+from typing import Any, cast
 
 import torch
 from lightning_fabric import Fabric
@@ -21,6 +21,7 @@ Report = Callable[[int, int, float, float], None]
 """Called after each epoch with (epochs done, epochs at most, training loss, validation metric)."""
 
 _EVALUATION_BATCH = 256
+_MOST_SKIPPED = 40  # each halves the scale, which begins at 2**16: by then nothing but NaN overflows
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,9 @@ class Diverged(ValueError):
         self.history, self.step, self.epoch, self.learning_rate = history, step, epoch, learning_rate
         super().__init__(f"loss is not finite at step {step} (epoch {epoch}, learning rate {learning_rate:.3g})")
 
+    def __reduce__(self) -> tuple[type["Diverged"], tuple[History, int, int, float]]:
+        return type(self), (self.history, self.step, self.epoch, self.learning_rate)  # several devices: processes
+
 
 def fit(
     fabric: Fabric,
@@ -105,7 +109,7 @@ def fit(
     Raises:
         Diverged: a loss or gradient that is not finite.
     """
-    fused = "16-mixed" not in fabric._precision.precision  # a fused optimizer and loss scaling exclude clipping
+    fused = not _scales_loss(fabric)  # a fused optimizer and loss scaling exclude clipping
     optimizer = torch.optim.AdamW(
         network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay, fused=fused
     )
@@ -116,6 +120,8 @@ def fit(
         started = time.perf_counter()
         train_loss = run.epoch(train, epoch, history)
         validation_loss, metric = evaluate(fabric, model, validation, task)
+        if not math.isfinite(validation_loss):  # the last step of the epoch broke the weights
+            raise Diverged(history, run.step, epoch + 1, run.rate)
         durations.append(time.perf_counter() - started)
         current = Epoch(epoch + 1, train_loss, validation_loss, metric)
         history.epochs.append(current)
@@ -137,7 +143,8 @@ class _Run:
     def __init__(self, fabric: Fabric, model: Any, optimizer: Any, loss: Loss, settings: Settings, seed: int) -> None:
         self.fabric, self.model, self.optimizer = fabric, model, optimizer
         self.loss, self.settings, self.seed = loss, settings, seed
-        self.step = 0
+        self.step, self.rate = 0, 0.0
+        self.skipped = 0  # steps in a row that loss scaling left out
 
     def epoch(self, train: Split, epoch: int, history: History) -> float:
         """One pass over the data; the mean loss."""
@@ -147,18 +154,19 @@ class _Run:
         ranks = (self.fabric.global_rank, self.fabric.world_size)
         for batch in train.batches(self.settings.batch_size, self.seed, epoch, *ranks):
             share = schedule.factor(self.step, steps_an_epoch * self.settings.epochs, self.settings.warmup)
-            rate = self.settings.learning_rate * share
+            self.rate = self.settings.learning_rate * share
             for group in self.optimizer.param_groups:
-                group["lr"] = rate
+                group["lr"] = self.rate
             value = self._descend(batch.to(self.fabric.device))
             self.step += 1
             if not math.isfinite(value):
-                raise Diverged(history, self.step, epoch + 1, rate)
+                raise Diverged(history, self.step, epoch + 1, self.rate)
             total += value * len(batch.labels)
             seen += len(batch.labels)
         return total / seen
 
     def _descend(self, batch: Batch) -> float:
+        """One step; its loss over all devices, NaN where the gradient is not finite."""
         value = self.loss(self.model(batch.frames, batch.lengths), batch)
         self.fabric.backward(value)
         norm = self.fabric.clip_gradients(
@@ -166,14 +174,22 @@ class _Run:
         )
         self.optimizer.step()
         self.optimizer.zero_grad()
-        return value.item() if norm is not None and torch.isfinite(norm) else math.nan
+        self.skipped = 0 if norm is not None and torch.isfinite(norm) else self.skipped + 1
+        allowed = _MOST_SKIPPED if _scales_loss(self.fabric) else 0
+        shared = cast(Tensor, self.fabric.all_reduce(value.detach()))  # no rank stops while another goes on
+        return shared.item() if self.skipped <= allowed else math.nan
+
+
+def _scales_loss(fabric: Fabric) -> bool:
+    """Float16 needs its losses scaled; the right scale is found by leaving out the steps that overflow."""
+    return fabric._precision.precision == "16-mixed"
 
 
 @torch.no_grad()
 def evaluate(fabric: Fabric, model: nn.Module, split: Split, task: Task) -> tuple[float, float]:
     """Hard loss and metric over a whole split, in evaluation mode."""
     logits = predict(fabric, model, split)
-    labels = torch.from_numpy(split.sequences.labels).to(logits.device)
+    labels = torch.tensor(split.sequences.labels, device=logits.device)  # a copy: they may be mapped read-only
     return task.hard_loss(logits, labels).item(), task.score(logits.cpu().numpy(), split.sequences.labels)
 
 

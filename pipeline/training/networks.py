@@ -92,6 +92,11 @@ def load_foreign(network: SequenceClassifier, weights: Path, where: str) -> None
         for name, shape in given.items()
         if name not in own
     ]
+    faults += [
+        Fault("model.weights", where, f"must hold finite numbers in tensor {name!r}", "NaN or infinity")
+        for name, tensor in state.items()
+        if name in own and not torch.isfinite(tensor).all()
+    ]
     if faults:
         raise InputRejected(faults)
     network.load_state_dict({name: state[name] for name in own}, strict=False)

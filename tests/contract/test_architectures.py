@@ -80,24 +80,91 @@ def test_receptive_field_is_exact(name, options):
         assert (model(just_in, lengths)[:, -1] - last).abs().max() > 0
 
 
+def streams(network):
+    try:
+        network.initial_state(1)
+    except NotCausal:
+        return False
+    return True
+
+
 @every_form
 @every_pooling
-def test_streamed_equals_whole_at_every_frame(name, options, pooling):
+@pytest.mark.parametrize("chunk", [1, 2, 7, 19], ids=lambda n: f"by {n}")
+def test_chunked_equals_whole_after_every_chunk(name, options, pooling, chunk):
     network = classifier(name, options, pooling)
-    if not network.encoder.causal or name == "transformer":
-        with pytest.raises(NotCausal, match="cannot stream"):
-            network.initial_state(1)
-        return
-    frames = torch.randn(2, 11, 5)
-    state = network.initial_state(2)
+    if not streams(network):
+        pytest.skip("looks ahead")
+    frames = torch.randn(3, 19, 5)
+    state = network.initial_state(3)
     with torch.no_grad():
-        for now in range(11):
+        for start in range(0, 19, chunk):
+            end = min(start + chunk, 19)
             before = {key: value.clone() for key, value in state.items()}
-            streamed, following = network.step(frames[:, now], state)
-            assert all(torch.equal(before[key], state[key]) for key in state), "step must not write into its state"
+            streamed, following = network.advance(frames[:, start:end], state)
+            assert all(torch.equal(before[key], state[key]) for key in state), "state must be left as it was"
+            assert describe(following) == describe(state)
             state = following
-            whole = network(frames[:, : now + 1], torch.tensor([now + 1, now + 1]))
+            whole = network(frames[:, :end], torch.full((3,), end))
             torch.testing.assert_close(streamed, whole, rtol=0, atol=1e-5)
+
+
+def describe(state):
+    return {key: (value.shape, value.dtype) for key, value in state.items()}
+
+
+@every_form
+def test_features_of_any_cut_equal_those_of_the_whole(name, options):
+    model = encoder(name, options)
+    if not streams(model):
+        pytest.skip("looks ahead")
+    frames = torch.randn(2, 17, 5)
+    with torch.no_grad():
+        whole = model(frames, torch.tensor([17, 17]))
+        parts, state = [], model.initial_state(2)
+        for piece in frames.split([5, 1, 2, 8, 1], dim=1):
+            features, state = model.advance(piece, state)
+            parts.append(features)
+    torch.testing.assert_close(torch.cat(parts, dim=1), whole, rtol=0, atol=1e-5)
+
+
+@every_form
+@every_pooling
+def test_one_step_is_a_chunk_of_one(name, options, pooling):
+    network = classifier(name, options, pooling)
+    if not streams(network):
+        pytest.skip("looks ahead")
+    frame, state = torch.randn(2, 5), network.initial_state(2)
+    with torch.no_grad():
+        stepped, by_chunk = network.step(frame, state), network.advance(frame.unsqueeze(1), state)
+        torch.testing.assert_close(stepped, by_chunk, rtol=0, atol=0)
+        features, _ = network.encoder.step(frame, state)
+    assert features.shape == (2, network.encoder.width)
+
+
+@every_form
+def test_what_looks_ahead_refuses_to_stream(name, options):
+    model = encoder(name, options)
+    if streams(model):
+        assert model.causal
+        return
+    with pytest.raises(NotCausal, match="cannot stream"):
+        model.advance(torch.randn(1, 2, 5), {})
+    with pytest.raises(NotCausal, match="cannot stream"):
+        model.step(torch.randn(1, 5), {})
+
+
+@every_form
+def test_whatever_stands_in_the_padding_stays_there(name, options):
+    model = encoder(name, options)
+    frames = torch.randn(2, 9, 5)
+    spoiled = frames.clone()
+    spoiled[0, 4:] = torch.nan
+    lengths = torch.tensor([4, 9])
+    with torch.no_grad():
+        clean, beside = model(frames, lengths), model(spoiled, lengths)
+    torch.testing.assert_close(beside[0, :4], clean[0, :4], rtol=0, atol=1e-6)
+    torch.testing.assert_close(beside[1], clean[1], rtol=0, atol=1e-6)
 
 
 @every_form

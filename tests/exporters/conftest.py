@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from artifacts import FEATURES, manifest, network
+from seqpress.exporters.quantize.contract import Calibration
 from seqpress.exporters.whole import export_whole
 
 
@@ -25,3 +26,10 @@ def exported():
 def sequences():
     rng = np.random.default_rng(0)
     return [rng.standard_normal((length, FEATURES)).astype(np.float32) for length in (7, 12, 1, 29, 18)]
+
+
+@pytest.fixture(scope="session")
+def calibration():
+    rng = np.random.default_rng(1)
+    lengths = rng.integers(1, 30, 48)
+    return Calibration([rng.standard_normal((length, FEATURES)).astype(np.float32) for length in lengths])

@@ -6,11 +6,11 @@ import importlib
 import pytest
 import torch
 from seqpress.models.network import SequenceClassifier, Standardize, count_parameters
-from seqpress.models.pooling import LastPooling, MeanPooling
+from seqpress.models.pooling import LastPooling, MeanPooling, build_pooling
 from seqpress.models.registry import build
 
 
-@pytest.mark.parametrize("module", ["gru", "lstm", "tcn", "transformer"])
+@pytest.mark.parametrize("module", ["gru", "lstm", "padding", "tcn", "transformer"])
 def test_examples_in_docstrings(module):
     found = doctest.testmod(importlib.import_module(f"seqpress.models.{module}"))
     assert found.attempted
@@ -31,6 +31,27 @@ def test_mean_pooling_reads_real_frames_only_even_beside_nan():
 def test_last_pooling_takes_the_last_real_frame():
     features = torch.arange(6.0).reshape(2, 3, 1)
     assert LastPooling()(features, torch.tensor([2, 3])).flatten().tolist() == [1.0, 5.0]
+
+
+def test_mean_pooling_counts_on_after_two_days_of_frames():
+    pooling = MeanPooling()
+    before = {"pool_sum": torch.zeros(1, 1), "pool_count": torch.tensor([[2**24]])}
+    _, after = pooling.merge(torch.ones(1, 1), 1, before)
+    assert after["pool_count"].item() == 2**24 + 1
+
+
+def test_an_unknown_pooling_is_refused():
+    with pytest.raises(ValueError, match="must be mean or last"):
+        build_pooling("max")
+
+
+def test_a_sum_of_rectified_signals_needs_no_relu_but_the_first_does():
+    model = build("tcn", inputs=3, channels=4, levels=3).eval()
+    signal = torch.randn(2, 3, 20)
+    for block in model.blocks:
+        signal = block(signal)
+        assert (signal >= 0).all()
+        assert signal.any()
 
 
 def test_parameters_are_weights_not_constants():

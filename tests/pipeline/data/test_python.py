@@ -33,9 +33,7 @@ def entry(options: Make, tmp_path: Path) -> dict[str, Any]:
     (tmp_path / "my_data.py").write_text(MODULE)
     (tmp_path / "helpers_of_mine.py").write_text("def name(i):\n    return 'ab'[i % 2]\n")
     by_group = {"fraction": 0.3, "by": "group"}
-    return options(
-        source="python", entry="my_data:load", arguments={}, files=(), test=by_group, validation=by_group
-    )
+    return options(source="python", entry="my_data:load", arguments={}, files=(), test=by_group, validation=by_group)
 
 
 def test_items_labels_and_groups(entry: dict[str, Any], tmp_path: Path) -> None:
@@ -145,9 +143,7 @@ def test_arguments_must_fit(entry: dict[str, Any], tmp_path: Path) -> None:
         load_source({**entry, "arguments": {"cuont": 3}}, tmp_path, 7)
 
 
-def test_what_it_prints_stays_off_stdout(
-    options: Make, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_what_it_prints_stays_off_stdout(options: Make, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "my_data.py").write_text(
         "print('importing')\n"
         "def load():\n"

@@ -3,6 +3,7 @@
 python tests/pipeline/report/update_golden.py
 """
 
+import sys
 from pathlib import Path
 
 from seqpress.pipeline.report import as_json, junit, markdown, terminal
@@ -12,6 +13,7 @@ RENDERERS = {"report.md": markdown.render, "junit.xml": junit.render, "card.txt"
 
 
 def main() -> None:
+    sys.path.append(str(ROOT / "tests" / "support"))
     import conftest  # beside this file; found only when this one is run as a script
 
     for kind, report in (("full", conftest.build()), ("bare", conftest.build_bare())):

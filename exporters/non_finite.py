@@ -1,0 +1,130 @@
+"""What NaN and infinity in a frame do, as nodes in the graph. No torch.
+
+onnxruntime's recurrent kernels clamp NaN away and go on looking healthy, and quantization turns it into an ordinary
+number; so an artifact says what it does, and does it:
+
+- ``propagate``: every output of a sequence with such a frame is NaN, in a stream until its state is reset. Convolutions
+  and attention in float under a mean do this by themselves; other graphs get a sum of ``0 * frames`` added to the
+  logits, up to the last real frame, because what stands in the padding is never read.
+- ``clean``: such a value is read as its mean over the training frames, three nodes in front of everything else.
+
+Applied to finished files, after quantization (docs/decisions/0007).
+"""
+
+from dataclasses import replace
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+
+from . import cleanup
+from .manifest import BATCH, FRAMES, LENGTHS, LOGITS, Manifest, StateSpec
+
+POLICIES = ("propagate", "clean")
+_CLEANED, _TAINT = "cleaned_frames", "tainted"
+_SWALLOWS = {"GRU", "LSTM", "RNN", "DynamicQuantizeLSTM", "QuantizeLinear", "DynamicQuantizeLinear"}
+_STATE = StateSpec(_TAINT, f"state.{_TAINT}", f"next.{_TAINT}", (BATCH, 1), "float32")
+
+
+def apply(model: onnx.ModelProto, policy: str, mean: NDArray[np.float32]) -> onnx.ModelProto:
+    """The same graph with a policy; one that has it already comes back as it is.
+
+    Args:
+        model: a whole-sequence or step graph of this package; left as it was.
+        policy: "propagate" or "clean".
+        mean: (F,) of the training frames.
+
+    Raises:
+        ValueError: unknown policy.
+    """
+    if policy not in POLICIES:
+        raise ValueError(f"The 'policy' must be one of {', '.join(POLICIES)}. Got {policy!r} instead.")
+    out = onnx.ModelProto()
+    out.CopyFrom(model)
+    made = {name for node in out.graph.node for name in node.output}
+    if policy == "clean" and _CLEANED not in made:
+        _clean(out.graph, mean)
+    if policy == "propagate" and _TAINT not in made and _needs_guard(out.graph):
+        if any(value.name == LENGTHS for value in out.graph.input):
+            _taint_whole(out.graph)
+        else:
+            _taint_step(out)
+    cleanup.sort_nodes(out)
+    cleanup.rename_nodes(out)
+    cleanup.check(out)
+    return out
+
+
+def _needs_guard(graph: onnx.GraphProto) -> bool:
+    """Not where nothing swallows NaN and a running sum over all frames carries it to the end."""
+    operators = {node.op_type for node in graph.node}
+    sums = "CumSum" in operators or any(value.name == "state.pool_sum" for value in graph.input)
+    return not (sums and _SWALLOWS.isdisjoint(operators))
+
+
+def _clean(graph: onnx.GraphProto, mean: NDArray[np.float32]) -> None:
+    """``where(|x| < inf, x, mean)``: NaN compares as false, so one comparison finds both kinds."""
+    for node in graph.node:
+        node.input[:] = [_CLEANED if name == FRAMES else name for name in node.input]
+    limit = _constant(graph, "infinity", np.array(np.inf, dtype=np.float32))
+    fill = _constant(graph, "training_mean", np.asarray(mean, dtype=np.float32))
+    graph.node.extend(
+        [
+            helper.make_node("Abs", [FRAMES], ["frames_abs"]),
+            helper.make_node("Less", ["frames_abs", limit], ["frames_finite"]),
+            helper.make_node("Where", ["frames_finite", FRAMES, fill], [_CLEANED]),
+        ]
+    )
+
+
+def _taint_whole(graph: onnx.GraphProto) -> None:
+    axis, one = _constant(graph, "axis_2", np.array([2])), _constant(graph, "axis_1", np.array([1]))
+    zeros = _zeros(graph)
+    graph.node.extend(
+        [
+            helper.make_node("ReduceSum", [zeros, axis], ["frame_taint"], keepdims=1),  # (B, T, 1)
+            helper.make_node("CumSum", ["frame_taint", _constant(graph, "time_axis", np.array(1))], ["taint_so_far"]),
+            helper.make_node("Unsqueeze", [LENGTHS, one], ["length_column"]),
+            helper.make_node("Sub", ["length_column", one], ["last_frame"]),
+            helper.make_node("GatherND", ["taint_so_far", "last_frame"], [_TAINT], batch_dims=1),  # (B, 1)
+        ]
+    )
+    _add_to_logits(graph, _TAINT)
+
+
+def _taint_step(model: onnx.ModelProto) -> None:
+    graph = model.graph
+    axis, one = _constant(graph, "axis_2", np.array([2])), _constant(graph, "axis_1", np.array([1]))
+    zeros = _zeros(graph)
+    graph.node.extend(
+        [
+            helper.make_node("ReduceSum", [zeros, axis], ["frame_taint"], keepdims=0),  # (B, n)
+            helper.make_node("ReduceSum", ["frame_taint", one], [_TAINT], keepdims=1),  # (B, 1)
+            helper.make_node("Add", [_STATE.input, _TAINT], [_STATE.output]),
+        ]
+    )
+    graph.input.append(helper.make_tensor_value_info(_STATE.input, TensorProto.FLOAT, _STATE.shape))
+    graph.output.append(helper.make_tensor_value_info(_STATE.output, TensorProto.FLOAT, _STATE.shape))
+    _add_to_logits(graph, _STATE.output)
+    about = Manifest.read(model)
+    replace(about, states=(*about.states, _STATE)).write(model)
+
+
+def _zeros(graph: onnx.GraphProto) -> str:
+    """``0 * frames``: zero where a value is finite, NaN where it is not."""
+    zero = _constant(graph, "zero", np.array(0, dtype=np.float32))
+    graph.node.append(helper.make_node("Mul", [FRAMES, zero], ["zero_frames"]))
+    return "zero_frames"
+
+
+def _add_to_logits(graph: onnx.GraphProto, taint: str) -> None:
+    for node in graph.node:
+        node.output[:] = ["clear_logits" if name == LOGITS else name for name in node.output]
+    graph.node.append(helper.make_node("Add", ["clear_logits", taint], [LOGITS]))
+
+
+def _constant(graph: onnx.GraphProto, name: str, value: NDArray[np.generic]) -> str:
+    if all(tensor.name != name for tensor in graph.initializer):
+        graph.initializer.append(numpy_helper.from_array(value, name))
+    return name

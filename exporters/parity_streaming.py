@@ -1,0 +1,200 @@
+"""Proof that a step graph, fed chunk by chunk, answers what the whole-sequence graph answers. No torch.
+
+Chunks of every size, answers in the middle, streams that are reset one by one in a running batch, and sequences that
+follow another without a reset; all against the whole graph of the same network and precision.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime as ort
+from numpy.typing import NDArray
+
+from .manifest import FRAMES, LOGITS, Manifest, initial_states
+from .parity import Artifact, Floats, Gap, distance, resize, session_options
+
+Values = dict[str, NDArray[Any]]
+"""States by input name."""
+Advance = Callable[[Floats, Mapping[str, NDArray[Any]]], tuple[Floats, Mapping[str, NDArray[Any]]]]
+"""A chunk (B, n, F) and states by plain name, "hidden_0", to logits (B, C) and the states after it."""
+
+CHUNKS = (1, 2, 7)
+_FLOAT_TOLERANCE = 1e-4
+_FLOAT_REASON = "the same sums in another order: 1e-4 of the largest logit"
+_DYNAMIC_TOLERANCE = 0.1
+_DYNAMIC_REASON = "activation scales come from the chunk at hand, so the cut changes them: a tenth of the largest logit"
+_DRIFT_POINTS = 64
+_ANSWERS = 12  # compared per sequence: each costs the whole graph a run over all frames before it
+_LONGEST_FIELD = 4096  # frames; the edge of a longer receptive field is not worth minutes
+
+
+class Stream:
+    """A step graph behind one single-threaded session on the CPU. It keeps no state: that goes in and comes out.
+
+    Raises:
+        NotOurs: the file carries no state contract.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._session = ort.InferenceSession(path, session_options(), providers=["CPUExecutionProvider"])
+        self.manifest = Manifest.from_props(self._session.get_modelmeta().custom_metadata_map)
+        self._outputs = [LOGITS, *(state.output for state in self.manifest.states)]
+
+    def start(self, batch: int) -> Values:
+        """The states of ``batch`` streams before their first frame."""
+        return initial_states(self.manifest.states, batch)
+
+    def reset(self, states: Values, row: int) -> Values:
+        """The same with one stream of the batch back at its start."""
+        fresh, out = self.start(1), {name: value.copy() for name, value in states.items()}
+        for name, value in out.items():
+            value[row] = fresh[name][0]
+        return out
+
+    def advance(self, frames: Floats, states: Values) -> tuple[Floats, Values]:
+        """One chunk (B, n, F) to the logits (B, C) after it and the next states."""
+        logits, *after = self._session.run(self._outputs, {FRAMES: frames, **states})
+        return np.asarray(logits), dict(zip(states, (np.asarray(value) for value in after), strict=True))
+
+    def run(self, frames: Floats, chunk: int, states: Values | None = None) -> Iterator[tuple[int, Floats, Values]]:
+        """Feed (B, T, F) in chunks; after each: frames so far, logits (B, C), states."""
+        states = self.start(len(frames)) if states is None else states
+        for begin in range(0, frames.shape[1], chunk):
+            piece = frames[:, begin : begin + chunk]
+            logits, states = self.advance(piece, states)
+            yield begin + piece.shape[1], logits, states
+
+
+@dataclass(frozen=True)
+class Drift:
+    """How far the streamed answer was from the whole one after so many frames."""
+
+    frames: int
+    worst: float
+
+
+def against_whole(whole: Artifact, stream: Stream, sequences: Sequence[Floats], dynamic: bool = False) -> list[Gap]:
+    """The step graph against the whole graph.
+
+    Args:
+        whole: of the same network and precision.
+        sequences: real ones (T, F); cut or repeated to the lengths that the cases need.
+        dynamic: the recipe takes activation scales from the data at hand (``parity.is_dynamic``).
+    """
+    longest = max(len(sequence) for sequence in sequences)
+    field = min(stream.manifest.receptive_field or 1, _LONGEST_FIELD)
+    cases = []
+    for batch in (1, 3):
+        frames = _batch(sequences, batch, longest)
+        cases.append((f"in one chunk, batch {batch}", _after_every_chunk(whole, stream, frames, longest)))
+        for chunk in CHUNKS:
+            pairs = _after_every_chunk(whole, stream, frames, chunk)
+            cases.append((f"chunks of {chunk}, batch {batch}", pairs))
+    for length in sorted({1, 2, max(1, field - 1), field, field + 1, longest, 4 * longest}):
+        pairs = _after_every_chunk(whole, stream, _batch(sequences, 3, length), 7)
+        cases.append((f"length {length}, chunks of 7, batch 3", pairs))
+    cases.append(("one stream of three reset on the way", _after_a_reset(whole, stream, sequences, longest)))
+    cases.append(("on after another sequence, no reset", _after_another(whole, stream, sequences)))
+    return [_gap("whole vs streamed, logits", name, pairs, dynamic) for name, pairs in cases]
+
+
+def against_network(advance: Advance, stream: Stream, sequences: Sequence[Floats], seed: int = 0) -> list[Gap]:
+    """The float step graph against the network it came from, from states that no stream starts with.
+
+    Args:
+        advance: the torch form.
+        sequences: real ones (T, F).
+        seed: of the states.
+    """
+    rng = np.random.default_rng(seed)
+    longest = max(len(sequence) for sequence in sequences)
+    gaps = []
+    for batch in (1, 3):
+        frames, states = _batch(sequences, batch, longest), _random(stream.start(batch), rng)
+        names = {state.input: state.name for state in stream.manifest.states}
+        expected, expected_after = advance(frames, {names[key]: value for key, value in states.items()})
+        got, after = stream.advance(frames, states)
+        pairs = [(expected, got), *((expected_after[names[key]], value) for key, value in after.items())]
+        gaps.append(_gap("torch vs onnxruntime, step", f"non-zero states, batch {batch}", pairs, dynamic=False))
+    return gaps
+
+
+def drift(whole: Artifact, stream: Stream, sequences: Sequence[Floats], times: int = 4) -> list[Drift]:
+    """Error against time, frame by frame over ``times`` the longest sequence, at up to 64 places."""
+    length = times * max(len(sequence) for sequence in sequences)
+    frames = _batch(sequences, 1, length)
+    keep = set(_spread(length, _DRIFT_POINTS))
+    streamed = {at: logits for at, logits, _ in stream.run(frames, 1) if at - 1 in keep}
+    expected = _prefixes(whole, frames[0], list(streamed))
+    return [Drift(at, distance(one, got[0])) for (at, got), one in zip(streamed.items(), expected, strict=True)]
+
+
+Pairs = list[tuple[NDArray[Any], NDArray[Any]]]
+
+
+def _after_every_chunk(whole: Artifact, stream: Stream, frames: Floats, chunk: int) -> Pairs:
+    answers = [(at, logits) for at, logits, _ in stream.run(frames, chunk)]
+    answers = [answers[index] for index in _spread(len(answers), _ANSWERS)]
+    ends = [at for at, _ in answers]
+    got = np.stack([logits for _, logits in answers], axis=1)  # (B, chunks, C)
+    return [(_prefixes(whole, row, ends), got[index]) for index, row in enumerate(frames)]
+
+
+def _prefixes(whole: Artifact, frames: Floats, ends: list[int]) -> Floats:
+    """Logits (len(ends), C) of the first so many frames of one sequence (T, F)."""
+    lengths = np.array(ends, dtype=np.int64)
+    return whole.logits(np.repeat(frames[None, : lengths.max()], len(lengths), axis=0), lengths)
+
+
+def _spread(count: int, most: int) -> list[int]:
+    """Up to ``most`` positions out of ``count``, evenly spread, the last among them."""
+    places = np.linspace(count - 1, 0, min(count, most)).round().astype(int)
+    return sorted(set(places.tolist()))
+
+
+def _after_a_reset(whole: Artifact, stream: Stream, sequences: Sequence[Floats], length: int) -> Pairs:
+    """Row 1 starts a new sequence while its neighbours go on."""
+    before, after = _batch(sequences, 3, length), _batch(sequences[::-1], 3, length)
+    *_, (_, _, states) = stream.run(before, 7)
+    *_, (_, got, _) = stream.run(after, 7, stream.reset(states, row=1))
+    joined = np.concatenate([before, after], axis=1)
+    expected = whole.logits(joined, np.full(3, 2 * length, dtype=np.int64))
+    expected[1] = whole.logits(after[1:2], np.array([length], dtype=np.int64))[0]
+    return [(expected, got)]
+
+
+def _after_another(whole: Artifact, stream: Stream, sequences: Sequence[Floats]) -> Pairs:
+    pairs = []
+    for index, first in enumerate(sequences[:2]):
+        second = sequences[(index + 1) % len(sequences)]
+        states = stream.advance(first[None], stream.start(1))[1]
+        joined = np.concatenate([first, second])
+        expected = whole.logits(joined[None], np.array([len(joined)], dtype=np.int64))
+        for chunk in (*CHUNKS, len(second)):
+            *_, (_, got, _) = stream.run(second[None], chunk, states)
+            pairs.append((expected, got))
+    return pairs
+
+
+def _batch(sequences: Sequence[Floats], batch: int, length: int) -> Floats:
+    return np.stack([resize(sequences[index % len(sequences)], length) for index in range(batch)])
+
+
+def _random(states: Values, rng: np.random.Generator) -> Values:
+    """States of the right shape and type that are nowhere at their reset value."""
+    return {
+        name: rng.integers(1, 50, value.shape).astype(value.dtype)
+        if value.dtype.kind in "iu"
+        else rng.uniform(0.1, 0.9, value.shape).astype(value.dtype)
+        for name, value in states.items()
+    }
+
+
+def _gap(name: str, case: str, pairs: Pairs, dynamic: bool) -> Gap:
+    worst = max(distance(expected, got) for expected, got in pairs)
+    largest = max(float(np.abs(expected).max()) for expected, _ in pairs)
+    tolerance, because = (_DYNAMIC_TOLERANCE, _DYNAMIC_REASON) if dynamic else (_FLOAT_TOLERANCE, _FLOAT_REASON)
+    return Gap(name, case, worst, tolerance * max(1.0, largest), because)

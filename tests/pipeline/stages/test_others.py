@@ -1,0 +1,179 @@
+"""The stages that do not train."""
+
+from dataclasses import replace
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from seqpress.pipeline.data.digest import source_digest
+from seqpress.pipeline.data.load import load_source
+from seqpress.pipeline.engine.task import Artifact
+from seqpress.pipeline.errors import InputRejected, StageFailed
+from seqpress.pipeline.stages import baseline, evaluate, outputs, select, teach, verify
+from seqpress.pipeline.stages import data as data_stage
+from seqpress.pipeline.stages.outputs import LOGITS
+from seqpress.pipeline.training import files, networks
+from speech import project
+from toy_data import dataset
+
+PLACEMENT = {"device": "cpu", "devices": 1, "strategy": "auto", "precision": "32-true"}
+
+
+# -- data ------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def speech(tmp_path):
+    folder = project(tmp_path / "project")
+    source = {"source": "npz", "path": "speech.npz", "validation": {"fraction": 0.2, "by": "class"}, "test": None}
+    return folder, source, source_digest(source, folder)
+
+
+def test_data_are_those_that_were_planned_with(stages, speech):
+    folder, source, digest = speech
+    done = stages.run(data_stage, {}, local=folder, source=source, seed=1, expected=digest)
+    expected = load_source(source, folder, 1)
+    np.testing.assert_array_equal(np.load(done / "train.values.npy"), expected.train.values)
+    assert done.facts["data"]["digest"] == expected.digest()
+
+
+def test_data_that_changed_since_are_refused(stages, speech):
+    folder, source, digest = speech
+    with (folder / "speech.npz").open("ab") as file:
+        file.write(b"\0")
+    with pytest.raises(InputRejected) as caught:
+        stages.run(data_stage, {}, local=folder, source=source, seed=1, expected=digest)
+    assert caught.value.faults[0].code == "data.changed"
+
+
+# -- teacher outputs -------------------------------------------------------------------------------------
+
+
+def test_outputs_are_the_teachers_logits_item_by_item(stages, data, training):
+    teacher = stages.run(teach, {"data": data}, weights=None, **training())
+    done = stages.run(outputs, {"data": data, "teacher": teacher}, placement=PLACEMENT)
+    found = np.load(done / LOGITS)
+    network, _ = networks.load(teacher / files.WEIGHTS, teacher / files.SPECIFICATION)
+    train = dataset().train
+    with torch.no_grad():
+        for index in range(len(train)):
+            frames = torch.from_numpy(train.item(index)[None])
+            alone = network(frames, torch.tensor([frames.shape[1]]))[0]
+            np.testing.assert_allclose(found[index], alone, atol=1e-5)
+    weights = np.exp(found - found.max(axis=1, keepdims=True))
+    confident = (weights.max(axis=1) / weights.sum(axis=1)).mean()
+    assert done.facts == {"items": 40, "mean_confidence": pytest.approx(confident, abs=1e-5)}
+
+
+def test_outputs_do_not_change_with_the_number_of_devices(stages, data, training):
+    teacher = stages.run(teach, {"data": data}, weights=None, **training())
+    one, two = (
+        stages.run(outputs, {"data": data, "teacher": teacher}, placement=PLACEMENT | {"devices": devices})
+        for devices in (1, 2)
+    )
+    assert one.digest == two.digest
+
+
+# -- baseline --------------------------------------------------------------------------------------------
+
+
+def test_baseline_predicts_every_test_item(stages, data):
+    done = stages.run(baseline, {"data": data})
+    assert len(done.facts["predicted"]) == 12
+    assert (np.array(done.facts["predicted"]) == dataset().test.labels).mean() > 0.7
+
+
+# -- select ----------------------------------------------------------------------------------------------
+
+
+def candidate(folder, seed, metric, loss):
+    """A network of one seed with a file of one recipe."""
+    folder = folder / f"seed-{seed}"
+    folder.mkdir()
+    names = (files.WEIGHTS, files.SPECIFICATION, "model.onnx")
+    for name in names:
+        (folder / name).write_text(f"{name} of {seed}")
+    best = {"epoch": 1, "train_loss": 0.0, "validation_loss": loss, "validation_metric": metric}
+    paths = {name: folder / name for name in names}
+    return Artifact(str(seed), paths, {"best": best, "footprint": {"size_bytes": seed}, "notes": [f"seed {seed}"]})
+
+
+@pytest.mark.parametrize(
+    ("scores", "chosen"),
+    [
+        ({3: (0.9, 0.5), 4: (0.8, 0.1)}, 3),  # the metric first
+        ({3: (0.9, 0.5), 4: (0.9, 0.4)}, 4),  # then the loss
+        ({4: (0.9, 0.4), 3: (0.9, 0.4)}, 3),  # then the seed, in whatever order they come
+        ({3: (0.9, 0.5)}, 3),
+    ],
+)
+def test_the_best_seed_on_validation_ships(stages, tmp_path, scores, chosen):
+    made = {seed: candidate(tmp_path, seed, *score) for seed, score in scores.items()}
+    given = {f"{role}-{seed}": each for seed, each in made.items() for role in ("network", "float32", "dynamic-int8")}
+    done = stages.run(select, given, seeds=list(scores), recipes=["float32", "dynamic-int8"])
+    assert done.facts["seed"] == chosen
+    assert done.facts["footprints"] == {recipe: {"size_bytes": chosen} for recipe in ("float32", "dynamic-int8")}
+    assert (done / "dynamic-int8.onnx").read_text() == f"model.onnx of {chosen}"
+    assert (done / files.WEIGHTS).read_text() == f"{files.WEIGHTS} of {chosen}"
+
+
+# -- evaluate and verify ---------------------------------------------------------------------------------
+
+
+def changed(model, path, value):
+    """The same ONNX file with one weight of the output layer replaced."""
+    proto = onnx.load(model)
+    (weight,) = (tensor for tensor in proto.graph.initializer if tensor.name == "output.weight")
+    array = onnx.numpy_helper.to_array(weight).copy()
+    array.reshape(-1)[0] = value
+    weight.CopyFrom(onnx.numpy_helper.from_array(array, weight.name))
+    onnx.save(proto, path)
+    return path
+
+
+def test_evaluate_keeps_what_the_file_said(stages, made):
+    given = {"data": made("data"), "model": made("export/teacher")}
+    done = stages.run(evaluate, given)
+    before = made("evaluate/teacher/float32")
+    assert done.facts == before.facts
+    probabilities, labels = np.load(done / evaluate.PREDICTIONS), np.load(made("data") / "test.labels.npy")
+    assert probabilities.argmax(axis=1).tolist() == done.facts["predicted"]
+    assert done.facts["right"] == np.flatnonzero(probabilities.argmax(axis=1) == labels).tolist()
+
+
+def test_outputs_that_are_no_numbers_give_no_quality(stages, made, tmp_path):
+    broken = replace(
+        made("export/teacher"),
+        files={"model.onnx": changed(made("export/teacher") / "model.onnx", tmp_path / "m", np.nan)},
+    )
+    with pytest.raises(StageFailed, match="the-task must give finite outputs") as caught:
+        stages.run(evaluate, {"data": made("data"), "model": broken})
+    assert caught.value.faults[0].code == "stage.non-finite"
+    assert not list((stages.folder / "1" / "into").iterdir())
+
+
+def verified(stages, made, model):
+    models = Artifact("models", {"model.onnx": model}, {})
+    given = {"data": made("data"), "network": made("teacher"), "models": models}
+    return stages.run(verify, given, files={"float32": "model.onnx"}).facts["float32"]
+
+
+def test_verify_passes_the_file_of_the_network(stages, made):
+    found = verified(stages, made, made("export/teacher") / "model.onnx")
+    assert all(gap["passed"] for gap in found["gaps"])
+    cases = {gap["case"] for gap in found["gaps"]}
+    assert {"length 1, batch 1", "length 1, batch 3", "length 2, batch 1", "real sequences"} <= cases
+    assert {leak["probe"] for leak in found["leaks"]} >= {"batch neighbours", "padding"}
+    assert not any(leak["leaks"] for leak in found["leaks"] if leak["probe"] != "later frames")
+
+
+@pytest.mark.parametrize("value", [5.0, np.nan], ids=["another weight", "NaN"])
+def test_verify_catches_one_wrong_weight(stages, made, tmp_path, value):
+    model = changed(made("export/teacher") / "model.onnx", tmp_path / "model.onnx", value)
+    found = verified(stages, made, model)
+    against_torch = [gap for gap in found["gaps"] if gap["case"] == "real sequences" and "torch" in gap["name"]]
+    assert against_torch
+    assert not any(gap["passed"] for gap in against_torch)
+    if np.isnan(value):
+        assert all(gap["worst"] is None for gap in against_torch), "JSON has no NaN"
