@@ -65,6 +65,9 @@ _STAGES = {
         "The loss became NaN or infinite. The best state so far is kept.",
         "Lower train.learning_rate or train.clip_norm, or lengthen train.warmup.",
     ),
+    "stage.no-recipe": Code(
+        "Of what auto tried, no recipe keeps the limits.", "Raise the budgets, or name a recipe in quantize."
+    ),
     "stage.non-finite": Code("A model gives NaN or infinity.", "Train it again with a lower learning rate."),
     "stage.export": Code("A network could not be exported to valid ONNX.", "Report it with the configuration."),
     "stage.nothing-quantized": Code(

@@ -41,7 +41,7 @@ distill:
   seeds: 3 # the spread is reported, the best on validation is exported
   control: true # each student also without its teacher: what did distillation buy?
 
-quantize: [dynamic-int8] # []: ship the float artifact
+quantize: [auto] # tries the recipes and keeps the best; []: ship the float artifact
 
 benchmark:
   providers: [cpu] # or cuda; {{name: cuda, required: true}} fails on a device without it

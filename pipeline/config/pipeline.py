@@ -51,7 +51,7 @@ class PipelineConfig(Options):
         tuple[Recipe, ...],
         Distinct,
         Field(description="recipes, each gives one artifact of every student; []: the float artifact ships"),
-    ] = ("dynamic-int8",)
+    ] = ("auto",)
     parity: Annotated[Parity, Field(description="tolerances of the proofs")] = Parity()
     export: Annotated[Export, Field(description="the ONNX that is written")] = Export()
     benchmark: Annotated[Benchmark, Field(description="what is timed")] = Benchmark()

@@ -25,6 +25,7 @@ from ..errors import Fault, StageFailed
 from .quantize import MODEL, calibration
 
 FLOAT = "float32"
+_SPEED_STEP = 0.05
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,8 @@ def decide(candidates: Sequence[Candidate], agreement: float, leak: bool, size_b
 
 
 def _merit(candidate: Candidate) -> float:
-    return candidate.smaller * (candidate.faster or 1.0)
+    """Speed in steps of 5 %, so that noise does not decide between equals: then the first one listed is kept."""
+    return candidate.smaller * (round((candidate.faster or 1.0) / _SPEED_STEP) * _SPEED_STEP)
 
 
 def _gain(candidate: Candidate) -> str:

@@ -178,10 +178,13 @@ HARMLESS = [
     "report.formats=[json]",
     "report.formats=[html, junit]",
     "compute.jobs=1",
-    "name=another-name",
     "distill.control=true",
     "teacher.layers=1",  # the default, written out
 ]
+
+
+def test_another_name_goes_into_the_bundles_alone(states):
+    assert {task.partition("/")[0] for task in touched(states("name=another-name"))} <= {"bundle"}
 
 
 @given(changes=st.lists(st.sampled_from(HARMLESS), unique=True, max_size=4))

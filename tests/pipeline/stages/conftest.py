@@ -108,3 +108,10 @@ def made(tiny) -> Callable[[str], Artifact]:
     """Artifacts of the tiny run by the name of their task."""
     result = run(job.plan(job.Request(tiny.load())), Store(tiny.store), pipeline="tiny")
     return lambda name: result.artifacts[name]
+
+
+@pytest.fixture(scope="session")
+def planned(tiny) -> Callable[[str], dict[str, Any]]:
+    """Options that the plan of the tiny run gives to a task."""
+    tasks = job.plan(job.Request(tiny.load())).tasks
+    return lambda name: dict(tasks[name].options)

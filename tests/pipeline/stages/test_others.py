@@ -10,7 +10,7 @@ from seqpress.pipeline.data.digest import source_digest
 from seqpress.pipeline.data.load import load_source
 from seqpress.pipeline.engine.task import Artifact
 from seqpress.pipeline.errors import InputRejected, StageFailed
-from seqpress.pipeline.stages import baseline, evaluate, outputs, select, teach, verify
+from seqpress.pipeline.stages import baseline, best, evaluate, outputs, teach, verify
 from seqpress.pipeline.stages import data as data_stage
 from seqpress.pipeline.stages.outputs import LOGITS
 from seqpress.pipeline.training import files, networks
@@ -84,19 +84,16 @@ def test_baseline_predicts_every_test_item(stages, data):
     assert (np.array(done.facts["predicted"]) == dataset().test.labels).mean() > 0.7
 
 
-# -- select ----------------------------------------------------------------------------------------------
+# -- the best seed ---------------------------------------------------------------------------------------
 
 
-def candidate(folder, seed, metric, loss):
-    """A network of one seed with a file of one recipe."""
-    folder = folder / f"seed-{seed}"
-    folder.mkdir()
-    names = (files.WEIGHTS, files.SPECIFICATION, "model.onnx")
-    for name in names:
-        (folder / name).write_text(f"{name} of {seed}")
-    best = {"epoch": 1, "train_loss": 0.0, "validation_loss": loss, "validation_metric": metric}
-    paths = {name: folder / name for name in names}
-    return Artifact(str(seed), paths, {"best": best, "footprint": {"size_bytes": seed}, "notes": [f"seed {seed}"]})
+def network(folder, seed, metric, loss):
+    """A network of one seed, as a training stage would leave it."""
+    paths = {name: folder / f"{seed}-{name}" for name in (files.WEIGHTS, files.SPECIFICATION)}
+    for name, path in paths.items():
+        path.write_text(f"{name} of {seed}")
+    best_epoch = {"epoch": 1, "train_loss": 0.0, "validation_loss": loss, "validation_metric": metric}
+    return Artifact(str(seed), paths, {"best": best_epoch})
 
 
 @pytest.mark.parametrize(
@@ -108,13 +105,16 @@ def candidate(folder, seed, metric, loss):
         ({3: (0.9, 0.5)}, 3),
     ],
 )
-def test_the_best_seed_on_validation_ships(stages, tmp_path, scores, chosen):
-    made = {seed: candidate(tmp_path, seed, *score) for seed, score in scores.items()}
-    given = {f"{role}-{seed}": each for seed, each in made.items() for role in ("network", "float32", "dynamic-int8")}
-    done = stages.run(select, given, seeds=list(scores), recipes=["float32", "dynamic-int8"])
+def test_the_best_seed_on_validation_is_kept(stages, tmp_path, scores, chosen):
+    given = {f"network-{seed}": network(tmp_path, seed, *score) for seed, score in scores.items()}
+    for seed in scores:
+        path = tmp_path / f"{seed}.onnx"
+        path.write_text(f"graph of {seed}")
+        given[f"model-{seed}"] = Artifact(f"graph {seed}", {"model.onnx": path}, {})
+    done = stages.run(best, given, seeds=list(scores))
     assert done.facts["seed"] == chosen
-    assert done.facts["footprints"] == {recipe: {"size_bytes": chosen} for recipe in ("float32", "dynamic-int8")}
-    assert (done / "dynamic-int8.onnx").read_text() == f"model.onnx of {chosen}"
+    assert done.facts["best"] == given[f"network-{chosen}"].facts["best"]
+    assert (done / "model.onnx").read_text() == f"graph of {chosen}"
     assert (done / files.WEIGHTS).read_text() == f"{files.WEIGHTS} of {chosen}"
 
 
@@ -137,9 +137,10 @@ def test_evaluate_keeps_what_the_file_said(stages, made):
     done = stages.run(evaluate, given)
     before = made("evaluate/teacher/float32")
     assert done.facts == before.facts
-    probabilities, labels = np.load(done / evaluate.PREDICTIONS), np.load(made("data") / "test.labels.npy")
-    assert probabilities.argmax(axis=1).tolist() == done.facts["predicted"]
-    assert done.facts["right"] == np.flatnonzero(probabilities.argmax(axis=1) == labels).tolist()
+    (outputs_file,) = done.files.values()
+    said, labels = np.load(outputs_file).argmax(axis=1), np.load(made("data") / "test.labels.npy")
+    assert said.tolist() == done.facts["predicted"]
+    assert done.facts["right"] == np.flatnonzero(said == labels).tolist()
 
 
 def test_outputs_that_are_no_numbers_give_no_quality(stages, made, tmp_path):
@@ -153,14 +154,14 @@ def test_outputs_that_are_no_numbers_give_no_quality(stages, made, tmp_path):
     assert not list((stages.folder / "1" / "into").iterdir())
 
 
-def verified(stages, made, model):
+def verified(stages, made, planned, model):
     models = Artifact("models", {"model.onnx": model}, {})
     given = {"data": made("data"), "network": made("teacher"), "models": models}
-    return stages.run(verify, given, files={"float32": "model.onnx"}).facts["float32"]
+    return stages.run(verify, given, **planned("verify/teacher")).facts["float32"]
 
 
-def test_verify_passes_the_file_of_the_network(stages, made):
-    found = verified(stages, made, made("export/teacher") / "model.onnx")
+def test_verify_passes_the_file_of_the_network(stages, made, planned):
+    found = verified(stages, made, planned, made("export/teacher") / "model.onnx")
     assert all(gap["passed"] for gap in found["gaps"])
     cases = {gap["case"] for gap in found["gaps"]}
     assert {"length 1, batch 1", "length 1, batch 3", "length 2, batch 1", "real sequences"} <= cases
@@ -169,9 +170,9 @@ def test_verify_passes_the_file_of_the_network(stages, made):
 
 
 @pytest.mark.parametrize("value", [5.0, np.nan], ids=["another weight", "NaN"])
-def test_verify_catches_one_wrong_weight(stages, made, tmp_path, value):
+def test_verify_catches_one_wrong_weight(stages, made, planned, tmp_path, value):
     model = changed(made("export/teacher") / "model.onnx", tmp_path / "model.onnx", value)
-    found = verified(stages, made, model)
+    found = verified(stages, made, planned, model)
     against_torch = [gap for gap in found["gaps"] if gap["case"] == "real sequences" and "torch" in gap["name"]]
     assert against_torch
     assert not any(gap["passed"] for gap in against_torch)
