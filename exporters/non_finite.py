@@ -22,9 +22,10 @@ from . import cleanup
 from .manifest import BATCH, FRAMES, LENGTHS, LOGITS, Manifest, StateSpec
 
 POLICIES = ("propagate", "clean")
-_CLEANED, _TAINT = "cleaned_frames", "tainted"
+TAINT = "tainted"  # the state that a guarded step graph has beside the network's own
+_CLEANED = "cleaned_frames"
 _SWALLOWS = {"GRU", "LSTM", "RNN", "DynamicQuantizeLSTM", "QuantizeLinear", "DynamicQuantizeLinear"}
-_STATE = StateSpec(_TAINT, f"state.{_TAINT}", f"next.{_TAINT}", (BATCH, 1), "float32")
+_STATE = StateSpec(TAINT, f"state.{TAINT}", f"next.{TAINT}", (BATCH, 1), "float32")
 
 
 def apply(model: onnx.ModelProto, policy: str, mean: NDArray[np.float32]) -> onnx.ModelProto:
@@ -45,7 +46,7 @@ def apply(model: onnx.ModelProto, policy: str, mean: NDArray[np.float32]) -> onn
     made = {name for node in out.graph.node for name in node.output}
     if policy == "clean" and _CLEANED not in made:
         _clean(out.graph, mean)
-    if policy == "propagate" and _TAINT not in made and _needs_guard(out.graph):
+    if policy == "propagate" and TAINT not in made and _needs_guard(out.graph):
         if any(value.name == LENGTHS for value in out.graph.input):
             _taint_whole(out.graph)
         else:
@@ -87,10 +88,10 @@ def _taint_whole(graph: onnx.GraphProto) -> None:
             helper.make_node("CumSum", ["frame_taint", _constant(graph, "time_axis", np.array(1))], ["taint_so_far"]),
             helper.make_node("Unsqueeze", [LENGTHS, one], ["length_column"]),
             helper.make_node("Sub", ["length_column", one], ["last_frame"]),
-            helper.make_node("GatherND", ["taint_so_far", "last_frame"], [_TAINT], batch_dims=1),  # (B, 1)
+            helper.make_node("GatherND", ["taint_so_far", "last_frame"], [TAINT], batch_dims=1),  # (B, 1)
         ]
     )
-    _add_to_logits(graph, _TAINT)
+    _add_to_logits(graph, TAINT)
 
 
 def _taint_step(model: onnx.ModelProto) -> None:
@@ -100,8 +101,8 @@ def _taint_step(model: onnx.ModelProto) -> None:
     graph.node.extend(
         [
             helper.make_node("ReduceSum", [zeros, axis], ["frame_taint"], keepdims=0),  # (B, n)
-            helper.make_node("ReduceSum", ["frame_taint", one], [_TAINT], keepdims=1),  # (B, 1)
-            helper.make_node("Add", [_STATE.input, _TAINT], [_STATE.output]),
+            helper.make_node("ReduceSum", ["frame_taint", one], [TAINT], keepdims=1),  # (B, 1)
+            helper.make_node("Add", [_STATE.input, TAINT], [_STATE.output]),
         ]
     )
     graph.input.append(helper.make_tensor_value_info(_STATE.input, TensorProto.FLOAT, _STATE.shape))

@@ -150,10 +150,11 @@ def against_float(
 
 
 def leaks(artifact: Artifact, sequences: Sequence[Floats]) -> list[Leak]:
-    """Probe whether neighbours in the batch, or more padding, move an output.
+    """Probe whether neighbours in the batch, more padding, or frames after the end move an output.
 
     Args:
-        sequences: at least one; the first few are asked alone, beside loud neighbours, and with padding behind.
+        sequences: at least one; the first few are asked alone, beside loud neighbours, with padding behind, and cut in
+            half by their length while the other half, made loud, still stands in the input.
     """
     probes = list(sequences[:4])
     alone = np.concatenate([artifact.logits(*pad([sequence])) for sequence in probes])
@@ -163,11 +164,22 @@ def leaks(artifact: Artifact, sequences: Sequence[Floats]) -> list[Leak]:
     beside = np.stack(
         [artifact.logits(*pad([sequence, *loud]))[0] for sequence in probes],
     )
+    halves = [max(1, len(sequence) // 2) for sequence in probes]
+    cut = np.concatenate([artifact.logits(*pad([s[:half]])) for s, half in zip(probes, halves, strict=True)])
+    before_more = np.concatenate([_with_more(artifact, s, half) for s, half in zip(probes, halves, strict=True)])
     scale = max(1.0, float(np.abs(alone).max()))
     return [
         _leak("batch neighbours", distance(alone, beside), scale),
         _leak("padding", distance(alone, padded), scale),
+        _leak("later frames", distance(cut, before_more), scale),
     ]
+
+
+def _with_more(artifact: Artifact, sequence: Floats, length: int) -> Floats:
+    """Logits of the first ``length`` frames, the loud rest still behind them."""
+    frames = sequence[None].copy()
+    frames[:, length:] *= 20
+    return artifact.logits(frames, np.array([length], dtype=np.int64))
 
 
 def _leak(probe: str, worst: float, scale: float) -> Leak:

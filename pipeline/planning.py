@@ -22,8 +22,9 @@ _RUNTIME = ("onnxruntime", "numpy")
 _MACHINE = ("cpu", "cpu family", "instruction sets", "cores", "cpu quota", "memory", "onnxruntime")
 FLOAT = "float32"
 AUTO = "auto"
-# What auto tries. Four bits cost one to three labels in a hundred without retraining: they are for whoever asks.
-CANDIDATES = ("dynamic-int8", "static-int8", "weight-int8", "float16")
+# What auto tries. Four bits cost one to three labels in a hundred without retraining, and float16 is larger than int8
+# and no faster: they are for whoever asks.
+CANDIDATES = ("dynamic-int8", "static-int8", "weight-int8")
 TEACHER = "teacher"
 
 # Raise a stage's number whenever it computes something else from the same inputs.
@@ -34,10 +35,10 @@ _REVISIONS = {
     "distill": 1,
     "export": 3,
     "best": 1,
-    "choose": 1,
+    "choose": 3,
     "quantize": 3,
     "select": 2,
-    "verify": 2,
+    "verify": 3,
     "bundle": 1,
     "evaluate": 2,
     "baseline": 1,
@@ -256,6 +257,7 @@ class _Planner:
             "recipes": list(CANDIDATES),
             "agreement": limits["agreement"].limit if "agreement" in limits else 0.99,
             "leak": "leak" in limits,
+            "non_finite": self.config.export.non_finite,
             "size_bytes": limits["size"].limit if "size" in limits else None,
             "provider": self.config.benchmark.providers[0].name,
             "threads": self.config.benchmark.threads,

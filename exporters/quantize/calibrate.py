@@ -26,7 +26,8 @@ def ranges(model: onnx.ModelProto, names: Iterable[str], calibration: Calibratio
     session = _watching(model, inside)
     found: dict[str, Range] = {}
     for index, feed in enumerate(calibration.feeds(model)):
-        values = dict(zip(inside, session.run(inside, feed), strict=True)) | feed
+        answers = session.run(inside, feed) if inside else []  # asked for nothing, a session gives everything
+        values = dict(zip(inside, answers, strict=True)) | feed
         for name in wanted:
             seen = _range(np.asarray(values[name]), name, index % len(calibration.sequences))
             found[name] = found[name] | seen if name in found else seen

@@ -26,14 +26,14 @@ class Chain:
         layers: convolutions and dense layers -> axis of their weight that counts outputs.
         kernels: operators that become integer kernels, layers among them.
         movers: operators that work on the integers as they are.
-        tensors: those that become uint8, in graph order -> what they are made of, the same in every graph of a network.
+        tensors: those that become uint8, each once, in graph order.
         same: groups of tensors that must share a range.
     """
 
     layers: dict[str, int] = field(default_factory=dict)
     kernels: set[str] = field(default_factory=set)
     movers: set[str] = field(default_factory=set)
-    tensors: dict[str, str] = field(default_factory=dict)
+    tensors: list[str] = field(default_factory=list)
     same: list[set[str]] = field(default_factory=list)
 
 
@@ -79,8 +79,7 @@ def find(model: onnx.ModelProto, without: Collection[str] = ()) -> Chain:
             made.add(out)
     fused = {name for name in made if name not in needed and _vanishes_into_relu(graph, chain, name)}
     order = [*graph.inputs, *(name for node in graph.nodes for name in node.output)]
-    names = [name for name in order if name in needed or (name in made and name not in fused)]
-    chain.tensors = {name: _origin(graph, chain, name) for name in names}
+    chain.tensors = [name for name in order if name in needed or (name in made and name not in fused)]
     return chain
 
 
@@ -99,31 +98,6 @@ def _needed(graph: _Graph, chain: Chain) -> set[str]:
             chain.same.append({name, *node.input})
             queue.extend(node.input)
     return needed
-
-
-def _origin(graph: _Graph, chain: Chain, name: str) -> str:
-    """What a tensor is made of, in words that do not depend on how a graph numbers its tensors."""
-    node = graph.makers.get(name)
-    if node is not None and name in chain.movers:
-        inside = [one for one in node.input if one in graph.makers]
-        if inside:
-            return _origin(graph, chain, inside[0])
-    if node is not None and name in chain.layers:
-        return node.input[1]
-    if node is not None and name in chain.kernels:
-        return f"{node.op_type}({', '.join(_origin(graph, chain, one) for one in node.input)})"
-    return f"into {', '.join(sorted(_entered(graph, chain, name)))}"
-
-
-def _entered(graph: _Graph, chain: Chain, name: str) -> set[str]:
-    """Weights of the layers that read a tensor, directly or through movers."""
-    found: set[str] = set()
-    for reader in graph.readers.get(name, []):
-        if reader.output[0] in chain.layers:
-            found.add(reader.input[1])
-        elif reader.output[0] in chain.movers:
-            found |= _entered(graph, chain, reader.output[0])
-    return found
 
 
 def _output_axis(node: NodeProto, stored: Collection[str]) -> int | None:

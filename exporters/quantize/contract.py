@@ -118,19 +118,6 @@ class Range:
 
 
 @dataclass(frozen=True)
-class Ranges:
-    """Ranges found in one graph of a network, to be used in another one of it: a step graph gets the whole graph's.
-
-    Streamed and whole then compute with the same integers.
-
-    Args:
-        by_origin: tensors named by the weights and operators behind them, since tensor names differ between graphs.
-    """
-
-    by_origin: Mapping[str, Range]
-
-
-@dataclass(frozen=True)
 class LeftInFloat:
     """A float32 tensor of more than 1 kB in a quantized model, and why it is there."""
 
@@ -148,14 +135,12 @@ class Quantized:
         notes: one line a kind of operator: what became int8, how it is computed, what stayed float and why.
         share_below_float32: of the weight bytes, 0 to 1; counted in the model, filled in by the registry.
         left_in_float: every float32 tensor above 1 kB that is left; filled in by the registry.
-        ranges: of activations, where the recipe has any; give them to the recipe with the network's step graph.
     """
 
     model: onnx.ModelProto
     notes: tuple[str, ...]
     share_below_float32: float = 0.0
     left_in_float: tuple[LeftInFloat, ...] = ()
-    ranges: Ranges | None = None
 
 
 class Recipe(Protocol):
@@ -168,13 +153,12 @@ class Recipe(Protocol):
     @property
     def needs_calibration(self) -> bool: ...
 
-    def __call__(self, model: onnx.ModelProto, calibration: Calibration | Ranges | None = None) -> Quantized:
+    def __call__(self, model: onnx.ModelProto, calibration: Calibration | None = None) -> Quantized:
         """Apply the recipe.
 
         Args:
             model: float32, single file; left as it was.
-            calibration: training sequences where the recipe needs them, or the ranges that it found for another
-                graph of the same network.
+            calibration: training sequences, where the recipe needs them.
 
         Raises:
             NothingQuantized: no weight could be quantized.

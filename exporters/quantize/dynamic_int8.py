@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from onnx import NodeProto, helper, numpy_helper
 
 from . import storage
-from .contract import Calibration, NothingQuantized, Quantized, Ranges
+from .contract import Calibration, NothingQuantized, Quantized
 from .normal_form import initializers, normal_form, prune
 from .weights import hidden_size, weights
 
@@ -25,7 +25,7 @@ _LSTM_COMPUTE_HIDDEN = 64
 _MICROSOFT = "com.microsoft"
 
 
-def quantize(model: onnx.ModelProto, calibration: Calibration | Ranges | None = None) -> Quantized:
+def quantize(model: onnx.ModelProto, calibration: Calibration | None = None) -> Quantized:
     """Apply the recipe; see ``contract.Recipe``."""
     out = normal_form(model)
     computed = sum(_compute_in_int8(out, node) for node in list(out.graph.node) if node.op_type == "LSTM")

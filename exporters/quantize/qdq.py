@@ -40,40 +40,30 @@ def parameters(seen: Range) -> Steps:
     return scale, round(-low / float(scale))
 
 
-def insert(
-    model: onnx.ModelProto, chain: Chain, ranges: Mapping[str, Range], states: Mapping[str, str] | None = None
-) -> dict[str, int]:
+def insert(model: onnx.ModelProto, chain: Chain, ranges: Mapping[str, Range]) -> None:
     """Quantize the chain's tensors and the weights of its layers, in place.
 
     Args:
         model: float32, in normal form.
         chain: what becomes int8.
         ranges: of every tensor of the chain.
-        states: input -> output that feeds it in the next call. Those that only carry numbers of the chain over to the
-            next call become uint8, with time before channels, as the integer kernels want it.
-
-    Returns:
-        Zero point of each state that became uint8, by the name of its input: what to feed before the first frame.
     """
     steps = {name: parameters(seen) for name, seen in _shared(chain, ranges).items()}
     weights = [_weight(model, chain, node, steps, at) for at, node in enumerate(_first_readers(model, chain))]
-    writer = _Writer(model, chain, steps, states or {})
+    writer = _Writer(model, chain, steps)
     nodes = [*weights, *writer.entry(), *(made for node in model.graph.node for made in writer.rewrite(node))]
     copies = [NodeProto.FromString(node.SerializeToString()) for node in nodes]
     del model.graph.node[:]
     model.graph.node.extend(copies)
     prune(model.graph)
-    return {name: steps[name][1] for name in writer.carried}
 
 
 def _shared(chain: Chain, ranges: Mapping[str, Range]) -> dict[str, Range]:
     """Ranges of the chain's tensors, one for each group that must share."""
-    out = {name: ranges[name] for name in chain.tensors if name in ranges}
+    out = {name: ranges[name] for name in chain.tensors}
     for _ in chain.same:  # as many rounds as the longest row of groups that touch
         for group in chain.same:
-            known = [out[name] for name in sorted(group) if name in out]
-            if known:
-                out |= dict.fromkeys(group, reduce(or_, known))
+            out |= dict.fromkeys(group, reduce(or_, (out[name] for name in sorted(group))))
     return out
 
 
@@ -118,33 +108,24 @@ def _wide(name: str) -> str:
 class _Writer:
     """Rewrites a graph node by node. Every tensor of the chain exists narrow, and wide where anybody reads it so."""
 
-    def __init__(
-        self, model: onnx.ModelProto, chain: Chain, steps: Mapping[str, Steps], states: Mapping[str, str]
-    ) -> None:
+    def __init__(self, model: onnx.ModelProto, chain: Chain, steps: Mapping[str, Steps]) -> None:
         graph = model.graph
         self.chain, self.steps = chain, steps
-        self.inputs = {value.name: value for value in graph.input}
-        self.outputs = {value.name: value for value in graph.output}
-        self.makers = {name: node for node in graph.node for name in node.output}
+        self.inputs = [value.name for value in graph.input]
+        self.outputs = {value.name for value in graph.output}
         self.readers: dict[str, list[NodeProto]] = {}
         for node in graph.node:
             for name in node.input:
                 self.readers.setdefault(name, []).append(node)
         self.made = chain.kernels | chain.movers
         self.constants = _Constants(model)
-        self.carried = {before: after for before, after in states.items() if self._carries(before, after)}
         self.order = {name: index for index, name in enumerate(chain.tensors)}
 
     def entry(self) -> Iterable[NodeProto]:
         """What stands behind the graph's inputs."""
-        for name, value in self.inputs.items():
-            if name in self.carried:
-                _turn(value)
-                yield helper.make_node("Transpose", [name], [_narrow(name)], f"carry_{name}", perm=[0, 2, 1])
-            elif name in self.steps:
-                yield self._quantize(name, name, _narrow(name))
-            if name in self.steps:
-                yield self._dequantize(name, _wide(name))
+        for name in filter(self.steps.__contains__, self.inputs):
+            yield self._quantize(name, name, _narrow(name))
+            yield self._dequantize(name, _wide(name))
 
     def rewrite(self, node: NodeProto) -> list[NodeProto]:
         """What takes the place of a node."""
@@ -153,8 +134,6 @@ class _Writer:
             node.input[:] = [_narrow(name) for name in node.input]
             node.output[0] = _narrow(out)
             return [node, *self._behind(out)]
-        if out in self.carried.values():
-            return self._carry(node)
         for position, name in enumerate(node.input):
             if name in self.steps and (name in self.made or out in self.chain.kernels):
                 node.input[position] = _wide(name)
@@ -181,21 +160,6 @@ class _Writer:
         inside = all(reader.output[0] in self.made for reader in self.readers.get(out, []))
         return node.op_type == "Transpose" and out not in self.outputs and inside
 
-    def _carries(self, before: str, after: str) -> bool:
-        """Does a state only bring the end of a tensor of the chain into the next call, as (batch, channels, time)?"""
-        maker = self.makers.get(after)
-        if before not in self.steps or maker is None or maker.op_type != "Slice":
-            return False
-        inside = all(reader.output[0] in self.chain.movers for reader in self.readers.get(before, []))
-        one_range = maker.input[0] in self.steps and self.steps[maker.input[0]] == self.steps[before]
-        return inside and one_range and len(self.inputs[before].type.tensor_type.shape.dim) == 3
-
-    def _carry(self, cut: NodeProto) -> list[NodeProto]:
-        out = cut.output[0]
-        _turn(self.outputs[out])
-        cut.input[0], cut.output[0] = _narrow(cut.input[0]), _narrow(out)
-        return [cut, helper.make_node("Transpose", [_narrow(out)], [out], f"carry_{out}", perm=[0, 2, 1])]
-
     def _quantize(self, name: str, source: str, target: str) -> NodeProto:
         inputs = [source, *self._parameters(name)]
         return helper.make_node("QuantizeLinear", inputs, [target], f"quantize_{self.order[name]}")
@@ -208,15 +172,6 @@ class _Writer:
     def _parameters(self, name: str) -> tuple[str, str]:
         scale, zero_point = self.steps[name]
         return self.constants.scale(scale, name), self.constants.zero_point(zero_point)
-
-
-def _turn(value: onnx.ValueInfoProto) -> None:
-    """A state from float32 (batch, channels, time) to uint8 (batch, time, channels)."""
-    kind = value.type.tensor_type
-    kind.elem_type = onnx.TensorProto.UINT8
-    batch, channels, time = [onnx.TensorShapeProto.Dimension.FromString(d.SerializeToString()) for d in kind.shape.dim]
-    del kind.shape.dim[:]
-    kind.shape.dim.extend([batch, time, channels])
 
 
 class _Constants:

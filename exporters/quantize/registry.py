@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import onnx
 
 from . import claims, dynamic_int8, float16, static_int8, weight_int4, weight_int8
-from .contract import BadCalibration, Calibration, NothingQuantized, Quantized, Ranges, Recipe
+from .contract import BadCalibration, Calibration, NothingQuantized, Quantized, Recipe
 
 
 @dataclass(frozen=True)
@@ -14,10 +14,10 @@ class _Counted:
     """A recipe that is not taken on trust: what it says is counted in the model that it gives back."""
 
     name: str
-    apply: Callable[[onnx.ModelProto, Calibration | Ranges | None], Quantized]
+    apply: Callable[[onnx.ModelProto, Calibration | None], Quantized]
     needs_calibration: bool = False
 
-    def __call__(self, model: onnx.ModelProto, calibration: Calibration | Ranges | None = None) -> Quantized:
+    def __call__(self, model: onnx.ModelProto, calibration: Calibration | None = None) -> Quantized:
         if self.needs_calibration and calibration is None:
             raise BadCalibration(f"{self.name} takes its ranges from training sequences; none were given")
         done = self.apply(model, calibration)

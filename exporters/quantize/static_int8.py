@@ -11,16 +11,12 @@ those of a dense layer that is small or runs once a sequence, where the conversi
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import replace
-from functools import reduce
 from math import prod
-from operator import or_
 
 import onnx
 
-from ..manifest import Manifest, NotOurs, StateSpec
 from . import calibrate, chain, qdq, storage
-from .contract import BadCalibration, Calibration, NothingQuantized, Quantized, Range, Ranges
+from .contract import BadCalibration, Calibration, NothingQuantized, Quantized, Range
 from .normal_form import at_opset, fold_pads, normal_form
 from .weights import weights
 
@@ -32,71 +28,27 @@ _LEAST_ROWS = 2
 _LEAST_WEIGHTS = 64 * 64
 
 
-def quantize(model: onnx.ModelProto, calibration: Calibration | Ranges | None = None) -> Quantized:
-    """Apply the recipe; see ``contract.Recipe``.
-
-    In a step graph of ours, caches of convolutions become uint8 (batch, time, channels), and the state contract in
-    the file says so: their reset value is the zero point.
-    """
+def quantize(model: onnx.ModelProto, calibration: Calibration | None = None) -> Quantized:
+    """Apply the recipe; see ``contract.Recipe``."""
     if calibration is None:
         raise BadCalibration("static-int8 takes its ranges from training sequences; none were given")
     out = at_opset(normal_form(model), _LEAST_OPSET)
     fold_pads(out)
     found = chain.find(out)
-    seen = _ranges(out, found, calibration)
-    origins = {found.tensors[name]: one for name, one in seen.items()}
+    seen = calibrate.ranges(out, found.tensors, calibration)
     found = chain.find(out, without=_not_worth_it(out, found, seen))
     makers = {node.output[0]: node for node in out.graph.node}
     kinds = Counter(makers[name].op_type for name in found.layers)
-    states = _states(out)
-    _tell(out, qdq.insert(out, found, seen, {state.input: state.output for state in states}))
+    qdq.insert(out, found, seen)
     notes = [f"{kind}: {count} computed in int8 with static scales" for kind, count in sorted(kinds.items())]
-    if notes and isinstance(calibration, Calibration):
+    if notes:
         notes.append(f"ranges from {calibration.summary()}")
     notes += storage.store_all(out, weights(out), storage.INT8)
     if not notes:
         raise NothingQuantized("no weight is large enough to gain from int8; ship the float32 model")
     if not kinds:
         notes.append("nothing here has a static int8 kernel that is not slower: int8 is storage, computed in float32")
-    return Quantized(out, tuple(notes), ranges=Ranges(origins))
-
-
-def _ranges(model: onnx.ModelProto, found: chain.Chain, given: Calibration | Ranges) -> dict[str, Range]:
-    """By tensor; those of a group that shares may lack all but one."""
-    if isinstance(given, Calibration):
-        return calibrate.ranges(model, found.tensors, given)
-    known = given.by_origin
-    ranges = {name: known[origin] for name, origin in found.tensors.items() if origin in known}
-    grouped = {name for group in found.same if not group.isdisjoint(ranges) for name in group}
-    missing = found.tensors.keys() - ranges.keys() - grouped
-    if missing:
-        what = ", ".join(sorted(found.tensors[name] for name in missing))
-        raise BadCalibration(f"the ranges must be those of a graph of the same network; none is known for {what}")
-    for group in found.same:
-        shared = reduce(or_, (ranges[name] for name in sorted(group) if name in ranges))
-        ranges |= dict.fromkeys(group, shared)
-    return ranges
-
-
-def _states(model: onnx.ModelProto) -> tuple[StateSpec, ...]:
-    try:
-        return Manifest.read(model).states
-    except NotOurs:
-        return ()
-
-
-def _tell(model: onnx.ModelProto, zero_points: Mapping[str, int]) -> None:
-    """Write into the state contract which states became uint8."""
-    if not zero_points:
-        return
-    manifest = Manifest.read(model)
-    states = [
-        replace(state, shape=(state.shape[0], state.shape[2], state.shape[1]), dtype="uint8", reset=zero)
-        if (zero := zero_points.get(state.input)) is not None
-        else state
-        for state in manifest.states
-    ]
-    replace(manifest, states=tuple(states)).write(model)
+    return Quantized(out, tuple(notes))
 
 
 def _not_worth_it(model: onnx.ModelProto, found: chain.Chain, seen: Mapping[str, Range]) -> list[str]:

@@ -8,9 +8,9 @@ becomes operator set 21, which knows the type; as with int8 storage, memory and 
 import onnx
 
 from . import storage
-from .contract import Calibration, Quantized, Ranges
+from .contract import Calibration, Quantized
 
 
-def quantize(model: onnx.ModelProto, calibration: Calibration | Ranges | None = None) -> Quantized:
+def quantize(model: onnx.ModelProto, calibration: Calibration | None = None) -> Quantized:
     """Apply the recipe; see ``contract.Recipe``."""
     return storage.store_only(model, storage.INT4)

@@ -7,9 +7,9 @@ Nothing depends on data, on batch neighbours or on later frames.
 import onnx
 
 from . import storage
-from .contract import Calibration, Quantized, Ranges
+from .contract import Calibration, Quantized
 
 
-def quantize(model: onnx.ModelProto, calibration: Calibration | Ranges | None = None) -> Quantized:
+def quantize(model: onnx.ModelProto, calibration: Calibration | None = None) -> Quantized:
     """Apply the recipe; see ``contract.Recipe``."""
     return storage.store_only(model, storage.INT8)

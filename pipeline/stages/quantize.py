@@ -12,7 +12,7 @@ from ...benchmarks.footprint import footprint
 from ...exporters import cleanup
 from ...exporters.manifest import Manifest
 from ...exporters.non_finite import apply as guard
-from ...exporters.quantize.contract import BadCalibration, Calibration, NothingQuantized
+from ...exporters.quantize.contract import BadCalibration, Calibration, NothingQuantized, Quantized
 from ...exporters.quantize.registry import recipe
 from ...exporters.streaming_quantized import quantize_step
 from ..data.dataset import Dataset, Sequences
@@ -29,18 +29,15 @@ def run(given: Mapping[str, Artifact], options: Mapping[str, Any], into: Path, c
     """Inputs: ``data``, ``model``, and ``choice`` where the recipe is ``auto``. Options: ``recipe``, ``non_finite``."""
     before, data = onnx.load(given["model"] / MODEL), Dataset.read(given["data"].files)
     name = given["choice"].facts["recipe"] if "choice" in given else options["recipe"]
-    apply = recipe(name)
-    given_data = calibration(data.train) if apply.needs_calibration else None
     try:
-        done = apply(before, given_data)
+        done = make(before, name, data.train)
     except BadCalibration as error:
         rule = "must calibrate on training sequences that it can run"
         raise StageFailed(Fault("stage.non-finite", context.task, rule, str(error))) from error
     except NothingQuantized as error:
         raise StageFailed(_nothing(context.task, name, str(error))) from error
-    replace(Manifest.read(done.model), recipe=name, notes=done.notes).write(done.model)
     if STEP in given["model"].files:
-        step = quantize_step(done.model, onnx.load(given["model"] / STEP), given_data)
+        step = quantize_step(done.model, onnx.load(given["model"] / STEP), calibration(data.train, name))
         (into / STEP).write_bytes(cleanup.to_bytes(guard(step, options["non_finite"], data.mean)))
     (into / MODEL).write_bytes(cleanup.to_bytes(guard(done.model, options["non_finite"], data.mean)))
     counted = footprint(into / MODEL)
@@ -55,8 +52,21 @@ def run(given: Mapping[str, Artifact], options: Mapping[str, Any], into: Path, c
     )
 
 
-def calibration(train: Sequences) -> Calibration:
-    """Training sequences, evenly spaced where there are very many."""
+def make(before: onnx.ModelProto, name: str, train: Sequences) -> Quantized:
+    """A recipe's model that says what it is, still without a policy for NaN.
+
+    Raises:
+        NothingQuantized, BadCalibration: as the recipe.
+    """
+    done = recipe(name)(before, calibration(train, name))
+    replace(Manifest.read(done.model), recipe=name, notes=done.notes).write(done.model)
+    return done
+
+
+def calibration(train: Sequences, name: str) -> Calibration | None:
+    """Training sequences, evenly spaced where there are very many; ``None`` where the recipe needs none."""
+    if not recipe(name).needs_calibration:
+        return None
     chosen = np.unique(np.linspace(0, len(train) - 1, min(len(train), _MOST_SEQUENCES)).round().astype(int))
     return Calibration([np.asarray(train.item(int(index)), dtype=np.float32) for index in chosen])
 

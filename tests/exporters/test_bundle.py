@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import jsonschema
@@ -412,6 +413,28 @@ def test_weights_changed_with_a_matching_manifest_fail_the_replay(bundle, bare):
     assert run(bundle, "selftest.py", bare).returncode == 1
 
 
+def test_answers_that_depend_on_the_cut_fail_the_replay(bundle, bare):
+    step = onnx.load(bundle / "step.onnx")
+    nodes = [  # the logits times the frames of the call: the same frame by frame, and only then
+        onnx.helper.make_node("Cast", ["chunk"], ["many"], to=1),
+        onnx.helper.make_node("Mul", ["right", "many"], ["logits"]),
+    ]
+    at = next(index for index, node in enumerate(step.graph.node) if node.output[0] == "logits")
+    step.graph.node[at].output[0] = "right"
+    for node in reversed(nodes):
+        step.graph.node.insert(at + 1, node)
+    onnx.save(step, bundle / "step.onnx")
+    forge(bundle, lambda manifest: None)
+    assert [problem.where for problem in verify_bundle(bundle)] == [
+        "golden replay, streamed in chunks of 7",
+        "golden replay, streamed in one chunk",
+    ]
+    done = run(bundle, "selftest.py", bare)
+    assert done.returncode == 1
+    assert "ok    streamed in chunks of 1" in done.stdout
+    assert "FAULT streamed in chunks of 7" in done.stdout
+
+
 def test_a_graph_that_reaches_outside_is_not_opened(bundle, tmp_path):
     (tmp_path / "w.bin").write_bytes(bytes(24))
     model = onnx.load(bundle / "model.onnx")
@@ -446,6 +469,11 @@ def test_golden_arrays_come_back_as_they_were(written):
     np.testing.assert_array_equal(golden.stream[2].inputs["frames"][0], SEQUENCES[2])
     assert golden.whole[3].inputs["lengths"].tolist() == [3, 1, 16]
     assert golden.stream[0].states["count"].tolist() == [[3]]
+
+
+def test_golden_arrays_carry_no_date_and_no_compression(written):
+    for entry in zipfile.ZipFile(written / "streaming" / "golden.npz").infolist():
+        assert (entry.date_time, entry.compress_type) == ((1980, 1, 1, 0, 0, 0), zipfile.ZIP_STORED)
 
 
 def npz(tmp_path, compressed=False, **arrays):

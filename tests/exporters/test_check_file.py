@@ -152,6 +152,9 @@ def test_data_both_inside_and_outside_are_refused(save):
     tensor = outside()
     tensor.raw_data = WEIGHT.tobytes()
     refused(save(make(tensors=[tensor])), "either inside or outside")
+    tensor.ClearField("raw_data")
+    tensor.data_location = TensorProto.DEFAULT
+    refused(save(make(tensors=[tensor])), "either inside or outside")
     stale = numpy_helper.from_array(WEIGHT, "w")
     stale.external_data.add(key="location", value="../secret")
     refused(save(make(tensors=[stale])), "either inside or outside")

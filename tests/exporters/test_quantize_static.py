@@ -221,3 +221,66 @@ def test_padding_nodes_go_into_the_convolution(body, tmp_path):
     got = session(done.model).run(None, {"frames": frames})[0]
     assert got.shape == expected.shape
     assert np.abs(got - expected).max() < 0.05 * np.abs(expected).max()
+
+
+# --- movers ------------------------------------------------------------------------------------------------------
+
+
+def test_a_streaming_graph_of_somebody_else_keeps_its_float_state(tmp_path):
+    """Frames join a cache and its end becomes the next cache: joined as integers, handed out as floats."""
+    model = parse(
+        """g (float[1,n,4] frames, float[1,4,2] state) => (float[1,4,m] y, float[1,4,2] next)
+        <int64[1] s = {-2}, int64[1] e = {9223372036854775807}, int64[1] a = {2}>
+        { x = Transpose <perm = [0, 2, 1]> (frames)
+          window = Concat <axis = 2> (state, x)  next = Slice(window, s, e, a)  y = Conv(window, w) }"""
+    )
+    rng = np.random.default_rng(0)
+    model.graph.initializer.append(numpy_helper.from_array(rng.standard_normal((4, 4, 3)).astype(np.float32), "w"))
+    start = np.zeros((1, 4, 2), np.float32)
+    done = static.apply(model, Calibration(sequences(8, 12, 4), lengths=None, extra={"state": start}))
+    assert operators(done.model, tmp_path)["QLinearConv"] == 1
+    feed = {"frames": sequences(1, 12, 4)[0][None], "state": start}
+    (expected, after), (got, cache) = session(model).run(None, feed), session(done.model).run(None, feed)
+    assert np.abs(got - expected).max() < 0.03 * np.abs(expected).max()
+    assert cache.dtype == np.float32
+    assert np.abs(cache - after).max() < 0.03 * np.abs(after).max()
+
+
+def test_what_leaves_the_chain_keeps_its_name_and_the_kernels_their_integers(tmp_path):
+    """The first convolution's output is an output of the graph too, and max pooling works on integers."""
+    model = parse(
+        """g (float[1,t,4] frames) => (float[1,4,u] middle, float[1,4,v] y)
+        { x = Transpose <perm = [0, 2, 1]> (frames)  c = Conv <pads = [2, 0]> (x, w)  middle = Relu(c)
+          p = MaxPool <kernel_shape = [2]> (middle)  y = Conv(p, w) }"""
+    )
+    rng = np.random.default_rng(0)
+    model.graph.initializer.append(numpy_helper.from_array(rng.standard_normal((4, 4, 3)).astype(np.float32), "w"))
+    done = static.apply(model, Calibration(sequences(8, 12, 4), lengths=None))
+    counted = operators(done.model, tmp_path)
+    assert counted["QLinearConv"] == 2
+    assert counted["NhwcMaxPool"] == 1  # of onnxruntime, for 8 bits alone
+    assert [value.name for value in done.model.graph.output] == ["middle", "y"]
+    feed = {"frames": sequences(1, 12, 4)[0][None]}
+    for expected, got in zip(session(model).run(None, feed), session(done.model).run(None, feed), strict=True):
+        assert np.abs(got - expected).max() < 0.05 * np.abs(expected).max()
+    assert sum(t.name.startswith("w_int8") for t in done.model.graph.initializer) == 1
+
+
+@pytest.mark.parametrize("opset", [11, 18])
+def test_a_dense_layer_over_frames_is_static_where_it_is_large(opset, tmp_path):
+    """Reads the graph's input itself; an old file is brought to the operator set that knows scales a channel."""
+    rng = np.random.default_rng(0)
+    for features, kernels in ((64, 1), (32, 0)):
+        shape = f"float[b,t,{features}]"
+        model = onnx.parser.parse_model(
+            f"""<ir_version: 8, opset_import: ["":{opset}]> g ({shape} frames) => ({shape} y)
+            {{ m = MatMul(frames, w)  y = Relu(m) }}"""
+        )
+        weight = rng.standard_normal((features, features)).astype(np.float32)
+        model.graph.initializer.append(numpy_helper.from_array(weight, "w"))
+        done = static.apply(model, Calibration(sequences(features=features), lengths=None))
+        check(done.model)
+        assert operators(done.model, tmp_path)["MatMulIntegerToFloat"] == kernels
+        feed = {"frames": np.stack(sequences(2, features=features))}
+        expected, got = session(model).run(None, feed)[0], session(done.model).run(None, feed)[0]
+        assert np.abs(got - expected).max() < 0.03 * np.abs(expected).max()
