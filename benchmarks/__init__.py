@@ -4,6 +4,7 @@
     providers.py   sessions, and proof of where they ran  predict.py    probabilities of a whole split
     feeds.py       real inputs for a grid point           latency.py    interleaved timing (child.py does it)
     footprint.py   bytes, parameters, int8 share          machine.py    what machine, and how quiet it was
+    inspection.py  any ONNX file explained
 
 Results are frozen dataclasses; ``dataclasses.asdict`` of one fills the report's part of the same name.
 """

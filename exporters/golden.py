@@ -18,7 +18,7 @@ from .parity import is_dynamic
 
 Arrays = dict[str, NDArray[Any]]
 Floats = NDArray[np.float32]
-CHUNKS = (1, 7, 0)  # frames a call in a replay; 0 for all of them
+CHUNKS: tuple[int, ...] = (1, 7, 0)  # frames a call in a replay; 0 for all of them
 
 # Sums over hundreds of float32 terms in another order, as on another processor, lose two to three of seven digits.
 FLOAT_TOLERANCE = Tolerance(relative=1e-4, because="float32 sums in another order: 1e-4 of the largest value")
@@ -82,7 +82,7 @@ def make_golden(
     sequences: Sequence[Floats],
     states: Sequence[StateSpec] = (),
     *,
-    tolerance: Tolerance = FLOAT_TOLERANCE,
+    tolerance: Tolerance | None = None,
     roles: Mapping[str, Role] | None = None,
 ) -> Golden:
     """Run real sequences and keep what came out.
@@ -94,6 +94,7 @@ def make_golden(
         step: takes frames (B, n, F) and states; ``None`` where there is none.
         sequences: (T, F) float32 each, of different lengths; NaN in one shows what the artifact does about it.
         states: of the step graph.
+        tolerance: of a replay; where ``None``, by whether a graph computes with rounded activations.
         roles: of inputs with other names than ours.
 
     Raises:
@@ -107,19 +108,38 @@ def make_golden(
         batches.append(list(sequences))
     feeds = [_feed(whole, batch) for batch in batches]
     stream: list[Stream] = []
-    chunks: tuple[int, ...] = CHUNKS
+    operators, chunks = _operators(model), CHUNKS
     if step is not None:
         facts = _describe(step, states, roles or {})
         session = open_session(step)
         stream = [_stream(session, facts, states, sequence) for sequence in sequences]
-        chunks = CHUNKS[:1] if is_dynamic([node.op_type for node in onnx.load(step).graph.node]) else CHUNKS
-    return Golden(golden_of_feeds(model, feeds).whole, tuple(stream), tolerance, chunks)
+        operators += _operators(step)
+        chunks = CHUNKS[:1] if is_dynamic(_operators(step)) else CHUNKS
+    return Golden(golden_of_feeds(model, feeds).whole, tuple(stream), tolerance or tolerance_of(operators), chunks)
 
 
-def golden_of_feeds(model: Path, feeds: Sequence[Arrays], tolerance: Tolerance = FLOAT_TOLERANCE) -> Golden:
+def golden_of_feeds(model: Path, feeds: Sequence[Arrays], tolerance: Tolerance | None = None) -> Golden:
     """The same for a graph with any inputs: each element of ``feeds`` is one call."""
     session = open_session(model)
-    return Golden(tuple(Case(dict(one), _call(session, one)) for one in feeds), (), tolerance)
+    cases = tuple(Case(dict(one), _call(session, one)) for one in feeds)
+    return Golden(cases, (), tolerance or tolerance_of(_operators(model)))
+
+
+def tolerance_of(operators: Sequence[str]) -> Tolerance:
+    """What a graph of these operators can promise on another machine.
+
+    Weights stored in fewer bits and computed in float round nowhere; rounded activations do.
+
+    >>> tolerance_of(["Cast", "Mul", "DequantizeLinear", "GRU"]).relative
+    0.0001
+    >>> tolerance_of(["QuantizeLinear", "DequantizeLinear", "Conv"]).relative
+    0.05
+    """
+    rounds = any(
+        name.startswith(("QLinear", "QuantizeLinear", "DynamicQuantize")) or name.endswith("Integer")
+        for name in operators
+    )
+    return INT8_TOLERANCE if rounds else FLOAT_TOLERANCE
 
 
 def open_session(model: Path) -> ort.InferenceSession:
@@ -150,6 +170,10 @@ def replay(
     if len(golden.chunks) > 1:
         done.append(Replay("the last streamed answer against the whole one", _whole_against_stream(golden, relative)))
     return done
+
+
+def _operators(path: Path) -> list[str]:
+    return [node.op_type for node in onnx.load(str(path), load_external_data=False).graph.node]
 
 
 def _describe(path: Path, states: Sequence[StateSpec], roles: Mapping[str, Role]) -> Graph:

@@ -14,7 +14,8 @@ _CONTROL = re.compile(
     "[\x00-\x1f\x7f-\x9f\u2028\u2029"  # C0, C1, line and paragraph separators
     "\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]"  # directions, byte order mark, lone surrogates
 )
-_MARKUP = re.compile(r"([\\`*_{}\[\]()#+!|~$^=-])")
+_MARKUP = re.compile(r"([\\`*_\[\]|~$])")
+_OPENING = re.compile(r"^(?:([#+=-])|(\d+)([.)]))")  # what makes a heading or a list of a line that starts with it
 _MOST_NAMES = 60
 
 
@@ -68,9 +69,9 @@ def plain(text: str) -> str:
     """
     line = " ".join(_CONTROL.sub(lambda found: " " if found[0].isspace() else "\ufffd", text).split())
     escaped = _MARKUP.sub(r"\\\1", line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;"))
-    numbered = re.sub(r"^(\d+)\.", r"\1\\.", escaped)  # else a list
+    opened = _OPENING.sub(lambda found: rf"\{found[1]}" if found[1] else rf"{found[2]}\{found[3]}", escaped)
     # Without these, GitHub makes links of addresses and calls people by @name.
-    return numbered.replace("://", ":&#47;&#47;").replace("www.", "www&#46;").replace("@", "&#64;")
+    return opened.replace("://", ":&#47;&#47;").replace("www.", "www&#46;").replace("@", "&#64;")
 
 
 def _names(names: Sequence[str]) -> str:

@@ -20,6 +20,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from . import cleanup
 from .manifest import BATCH, FRAMES, LENGTHS, LOGITS, Manifest, StateSpec
+from .quantize.normal_form import prune
 
 POLICIES = ("propagate", "clean")
 TAINT = "tainted"  # the state that a guarded step graph has beside the network's own
@@ -55,6 +56,42 @@ def apply(model: onnx.ModelProto, policy: str, mean: NDArray[np.float32]) -> onn
     cleanup.rename_nodes(out)
     cleanup.check(out)
     return out
+
+
+def remove(model: onnx.ModelProto) -> tuple[onnx.ModelProto, str, NDArray[np.float32]]:
+    """The same graph without its policy: a quantization recipe works on the network alone, and the policy comes after.
+
+    Returns:
+        The bare graph, its policy, and (F,) what ``clean`` puts in; zeros of one feature under ``propagate``. A graph
+        without nodes of a policy is one that propagates by itself.
+    """
+    out = onnx.ModelProto()
+    out.CopyFrom(model)
+    graph = out.graph
+    made = {name for node in graph.node for name in node.output}
+    mean: NDArray[np.float32] = np.zeros(1, np.float32)
+    policy = "clean" if _CLEANED in made else "propagate"
+    if policy == "clean":
+        fill = next(tensor for tensor in graph.initializer if tensor.name == "training_mean")
+        mean = np.asarray(numpy_helper.to_array(fill), dtype=np.float32)
+        for node in graph.node:
+            if not {"frames_abs", "frames_finite", _CLEANED} & set(node.output):
+                node.input[:] = [FRAMES if name == _CLEANED else name for name in node.input]
+    if TAINT in made:
+        guarded = next(node for node in graph.node if LOGITS in node.output)
+        graph.node.remove(guarded)
+        for node in graph.node:
+            for names in (node.input, node.output):
+                names[:] = [LOGITS if name == guarded.input[0] else name for name in names]
+        for values, name in ((graph.input, _STATE.input), (graph.output, _STATE.output)):
+            for value in [one for one in values if one.name == name]:
+                values.remove(value)
+        about = Manifest.read(out)
+        replace(about, states=tuple(one for one in about.states if one.name != TAINT)).write(out)
+    prune(graph)
+    cleanup.sort_nodes(out)
+    cleanup.rename_nodes(out)
+    return out, policy, mean
 
 
 def _needs_guard(graph: onnx.GraphProto) -> bool:

@@ -22,12 +22,13 @@ from ..models.recurrent import Cell, RecurrentLayer
 from .pooling import mean
 
 # Row blocks of torch's weights in ONNX order. torch: GRU r z n, LSTM i f g o. ONNX: GRU z r h, LSTM i o f c.
-_GATES: dict[Cell, tuple[int, ...]] = {"gru": (1, 0, 2), "lstm": (0, 3, 1, 2)}
+GATES: dict[Cell, tuple[int, ...]] = {"gru": (1, 0, 2), "lstm": (0, 3, 1, 2)}
 _INT32 = 6  # onnx.TensorProto.INT32, the type ONNX wants sequence_lens in
-_ints: Callable[..., Any] = op.Constant  # its stub cannot say that value_ints makes an int64 tensor
+ints: Callable[..., Any] = op.Constant  # its stub cannot say that value_ints makes an int64 tensor
 
 
-def _reorder(weight: Tensor, order: Sequence[int]) -> Tensor:
+def reorder(weight: Tensor, order: Sequence[int]) -> Tensor:
+    """Row blocks of a weight or bias, one a gate, in another order."""
     blocks = weight.chunk(len(order), dim=0)
     return torch.cat([blocks[index] for index in order], dim=0)
 
@@ -45,11 +46,11 @@ class ExportedLayer(nn.Module):
         super().__init__()
         self.cell = layer.cell
         self.pooling = pooling
-        order = _GATES[layer.cell]
+        order = GATES[layer.cell]
         suffixes = ("l0", "l0_reverse") if layer.bidirectional else ("l0",)
 
         def stacked(kind: str) -> Tensor:
-            parts = [_reorder(getattr(layer.weights, f"{kind}_{suffix}").detach(), order) for suffix in suffixes]
+            parts = [reorder(getattr(layer.weights, f"{kind}_{suffix}").detach(), order) for suffix in suffixes]
             return torch.stack(parts)
 
         self.register_buffer("W", stacked("weight_ih"))  # (D, G*H, F)
@@ -73,14 +74,14 @@ def _restore(name: str, w: Tensor, r: Tensor, b: Tensor) -> RecurrentLayer:
     """The torch layer behind ONNX-ordered weights; the way back of :class:`ExportedLayer`."""
     cell: Cell = "gru" if name == "gru" else "lstm"
     layer = RecurrentLayer(cell, w.shape[2], r.shape[2], bidirectional=len(w) == 2).to(w.device)
-    order = _GATES[cell]
+    order = GATES[cell]
     back = [order.index(gate) for gate in range(len(order))]
     bias_ih, bias_hh = b.chunk(2, dim=1)
     with torch.no_grad():
         for direction in range(len(w)):
             suffix = "l0_reverse" if direction else "l0"
             for kind, value in (("weight_ih", w), ("weight_hh", r), ("bias_ih", bias_ih), ("bias_hh", bias_hh)):
-                getattr(layer.weights, f"{kind}_{suffix}").copy_(_reorder(value[direction], back))
+                getattr(layer.weights, f"{kind}_{suffix}").copy_(reorder(value[direction], back))
     return layer
 
 
@@ -121,23 +122,23 @@ def _translate_whole(x: Any, lengths: Any, w: Any, r: Any, b: Any, cell: str, po
     attributes = _attributes(cell, r) | ({"direction": "bidirectional"} if both else {})
     out, final, *_ = _operator(cell)(frames, w, r, b, op.Cast(lengths, to=_INT32), **attributes)  # (T, D, B, H)
     if pooling == "last":
-        return op.Squeeze(final, _ints(value_ints=[0]))
+        return op.Squeeze(final, ints(value_ints=[0]))
     if pooling == "mean":
         if not both:
             return mean(_sum_of_frames(out), lengths)
-        total = op.ReduceSum(out, _ints(value_ints=[0]), keepdims=0)  # (D, B, H)
-        return mean(op.Reshape(op.Transpose(total, perm=[1, 0, 2]), _ints(value_ints=[0, -1])), lengths)
+        total = op.ReduceSum(out, ints(value_ints=[0]), keepdims=0)  # (D, B, H)
+        return mean(op.Reshape(op.Transpose(total, perm=[1, 0, 2]), ints(value_ints=[0, -1])), lengths)
     if not both:
         return _batch_first(out)
-    joined = op.Reshape(op.Transpose(out, perm=[0, 2, 1, 3]), _ints(value_ints=[0, 0, -1]))
+    joined = op.Reshape(op.Transpose(out, perm=[0, 2, 1, 3]), ints(value_ints=[0, 0, -1]))
     return op.Transpose(joined, perm=[1, 0, 2])
 
 
 def _translate_chunk(x: Any, state: Sequence[Any], w: Any, r: Any, b: Any, cell: str, pooling: str | None) -> Any:
     frames = op.Transpose(x, perm=[1, 0, 2])
-    before = [op.Unsqueeze(part, _ints(value_ints=[0])) for part in state]
+    before = [op.Unsqueeze(part, ints(value_ints=[0])) for part in state]
     out, *final = _operator(cell)(frames, w, r, b, None, *before, **_attributes(cell, r))
-    after = [op.Squeeze(part, _ints(value_ints=[0])) for part in final]
+    after = [op.Squeeze(part, ints(value_ints=[0])) for part in final]
     if pooling == "last":
         return after[0], *after
     return _sum_of_frames(out) if pooling == "mean" else _batch_first(out), *after
@@ -152,11 +153,11 @@ def _attributes(cell: str, r: Any) -> dict[str, Any]:
 
 
 def _sum_of_frames(out: Any) -> Any:  # (T, 1, B, H) -> (B, H)
-    return op.ReduceSum(out, _ints(value_ints=[0, 1]), keepdims=0)
+    return op.ReduceSum(out, ints(value_ints=[0, 1]), keepdims=0)
 
 
 def _batch_first(out: Any) -> Any:  # (T, 1, B, H) -> (B, T, H)
-    return op.Transpose(op.Squeeze(out, _ints(value_ints=[1])), perm=[1, 0, 2])
+    return op.Transpose(op.Squeeze(out, ints(value_ints=[1])), perm=[1, 0, 2])
 
 
 def translations() -> dict[Callable[..., Any], Callable[..., Any]]:

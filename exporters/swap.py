@@ -8,7 +8,7 @@ from torch import nn
 
 from ..models.network import SequenceClassifier
 from ..models.recurrent import RecurrentLayer, RecurrentStack
-from . import pooling, recurrent
+from . import plain_recurrent, pooling, recurrent
 
 
 def prepare(network: nn.Module) -> nn.Module:
@@ -23,6 +23,7 @@ def prepare(network: nn.Module) -> nn.Module:
             setattr(ready.get_submodule(parent), child, recurrent.ExportedLayer(module))
         elif isinstance(module, nn.Dropout):  # would leave an Identity behind
             setattr(ready.get_submodule(parent), child, nn.Identity())
+    plain_recurrent.replace_all(ready)
     return ready
 
 
@@ -43,4 +44,4 @@ def _pool_in_the_last_layer(network: SequenceClassifier) -> None:
 
 def translations() -> dict[Callable[..., Any], Callable[..., Any]]:
     """All custom operators and their ONNX form, for ``torch.onnx.export(custom_translation_table=…)``."""
-    return recurrent.translations() | pooling.translations()
+    return recurrent.translations() | plain_recurrent.translations() | pooling.translations()

@@ -61,12 +61,19 @@ def of_choices(students: Sequence[m.Student]) -> Iterator[m.Finding]:
         kept = next((one for one in student.candidates if not one.lost), None)
         if kept is not None:
             yield m.Finding(severity="info", subject=student.name, text=_kept(kept, len(student.candidates)))
+        elif student.candidates:
+            reasons = "; ".join(f"{one.recipe}: {one.lost}" for one in student.candidates)
+            yield _warning(student.name, f"auto found no recipe that keeps the limits and ships float32. {reasons}.")
 
 
 def _kept(kept: m.Candidate, tried: int) -> str:
     gains = [] if kept.smaller is None else [" ".join(figures.smaller(kept.smaller))]
     gains += ["speed not measured" if kept.faster is None else " ".join(figures.faster(kept.faster))]
-    gains += [] if kept.agreement is None else [f"the same label on {figures.percent(kept.agreement)} of validation"]
+    gains += (
+        []
+        if kept.agreement is None
+        else [f"the same label on {figures.percent(kept.agreement)} of training and validation"]
+    )
     return f"auto kept {kept.recipe}, of {tried} tried: {', '.join(gains)}, against float32."
 
 

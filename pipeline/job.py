@@ -106,6 +106,7 @@ def run(request: Request, on_event: Callable[[events.Event], object]) -> Done:
     """
     began = time.monotonic()
     config, tasks = request.config(), plan(request)
+    _require_device(request)
     _require_providers(request)
     probe_writable(request.runs())
     store = request.open_store()
@@ -134,6 +135,15 @@ def run(request: Request, on_event: Callable[[events.Event], object]) -> Done:
         write_report(report, folder.path, config.report.formats)
         (folder.path / "pipeline.yaml").write_text(report.config_yaml, encoding="utf-8")
         return Done(report, folder.publish())
+
+
+def _require_device(request: Request) -> None:
+    """A device that the user names must be there before anything is trained."""
+    wanted = request.loaded.config.compute.device
+    if wanted == "cuda" and planning.best_device() != "cuda":
+        where = request.loaded.where("compute.device")
+        hint = "no NVIDIA driver is loaded, or torch is a CPU build; set it to auto or cpu"
+        raise EnvironmentFault(Fault("environment.device", where, "is not available", repr(wanted), hint))
 
 
 def _require_providers(request: Request) -> None:

@@ -35,11 +35,11 @@ _REVISIONS = {
     "distill": 1,
     "export": 3,
     "best": 1,
-    "choose": 3,
+    "choose": 4,
     "quantize": 3,
     "select": 2,
     "verify": 3,
-    "bundle": 1,
+    "bundle": 2,
     "evaluate": 2,
     "baseline": 1,
     "benchmark": 1,
@@ -108,7 +108,7 @@ def build(config: PipelineConfig, folder: Path) -> list[Task]:
 class _Planner:
     def __init__(self, config: PipelineConfig, folder: Path) -> None:
         self.config, self.folder = config, folder
-        device = config.compute.device if config.compute.device != "auto" else _device()
+        device = config.compute.device if config.compute.device != "auto" else best_device()
         self.placement = {
             "device": device,
             "devices": config.compute.devices,
@@ -352,7 +352,7 @@ def _network(section: Architecture) -> dict[str, Any]:
     return section.model_dump(mode="json", exclude=skipped & set(type(section).model_fields))
 
 
-def _device() -> str:
+def best_device() -> str:
     """Whether ``auto`` means a GPU, told without importing torch."""
     try:
         cpu_build = version("torch").endswith("+cpu")

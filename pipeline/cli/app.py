@@ -25,7 +25,9 @@ from .console import fail
 
 #: Every command, in the order in which a newcomer meets them. Each is a module here with a function of that name
 #: (and, if it has some, ``EXAMPLES``), or with a Typer named ``app`` where it has sub-commands.
-COMMANDS = ("init", "check", "plan", "run", "report", "verify", "inspect", "cache", "explain", "schema")
+COMMANDS = (
+    "init", "check", "plan", "run", "report", "export", "quantize", "verify", "inspect", "cache", "explain", "schema"
+)  # fmt: skip
 
 #: What typer raises for a bad command line. Its public names hold only this class's heirs.
 UsageError: type[Exception] = typer.BadParameter.__mro__[1]

@@ -65,9 +65,6 @@ _STAGES = {
         "The loss became NaN or infinite. The best state so far is kept.",
         "Lower train.learning_rate or train.clip_norm, or lengthen train.warmup.",
     ),
-    "stage.no-recipe": Code(
-        "Of what auto tried, no recipe keeps the limits.", "Raise the budgets, or name a recipe in quantize."
-    ),
     "stage.non-finite": Code("A model gives NaN or infinity.", "Train it again with a lower learning rate."),
     "stage.export": Code("A network could not be exported to valid ONNX.", "Report it with the configuration."),
     "stage.nothing-quantized": Code(
@@ -162,6 +159,9 @@ _MACHINE = {
         "seqpress itself is at fault.", "Report it with the file that the message names; it holds the traceback."
     ),
     "environment.unwritable": Code("A file cannot be written.", "Check the folder and its permissions."),
+    "environment.device": Code(
+        "compute.device is cuda and no GPU, or no torch built for one, is there.", "Set compute.device to auto or cpu."
+    ),
     "environment.provider": Code(
         "An execution provider that is marked as required is not there.",
         "Install its build of onnxruntime, or drop required.",

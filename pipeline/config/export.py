@@ -1,8 +1,8 @@
 """Section ``export``: the ONNX that is written."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, SerializerFunctionWrapHandler, model_serializer
 
 from .options import Options, Words, Written, reject
 from .units import TIME_UNITS, BadQuantity, duration_us
@@ -39,3 +39,7 @@ class Export(Options):
             description="a NaN or infinite feature: propagate makes outputs NaN, clean takes it for the training mean"
         ),
     ] = "propagate"
+
+    @model_serializer(mode="wrap")
+    def _only_what_is_set(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {name: value for name, value in handler(self).items() if value is not None}

@@ -18,7 +18,7 @@ from ..data.dataset import Dataset
 from ..engine.task import Artifact, Context, Outcome
 from ..errors import Fault, StageFailed
 from ..training import files, networks
-from .quantize import MODEL, STEP
+from .quantize import FLOAT, MODEL, STEP
 
 
 def run(given: Mapping[str, Artifact], options: Mapping[str, Any], into: Path, context: Context) -> Outcome:
@@ -47,4 +47,4 @@ def run(given: Mapping[str, Artifact], options: Mapping[str, Any], into: Path, c
     except BadGraph as error:
         hint = "this is a bug in seqpress or in the exporter; report it with the architecture's section"
         raise StageFailed(Fault("stage.export", context.task, "must export to valid ONNX", f"{error}", hint)) from error
-    return Outcome({"footprint": asdict(footprint(into / MODEL)), "recipe": "float32", "notes": []})
+    return Outcome({"footprint": asdict(footprint(into / MODEL)), "recipe": FLOAT, "notes": []})

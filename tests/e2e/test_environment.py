@@ -9,8 +9,8 @@ from speech import MINI, project
 
 DIVERGING = MINI.replace(
     "{architecture: gru, hidden: 4, train: {epochs: 1}}",
-    "{architecture: tcn, channels: 256, levels: 12, train: "
-    "{epochs: 20, learning_rate: 1, warmup: 0.25, clip_norm: 1000000, batch_size: 8, patience: null}}",
+    "{architecture: tcn, channels: 256, levels: 12, kernel: 2, train: "
+    "{epochs: 20, learning_rate: 1, warmup: 0.25, clip_norm: 1000000, batch_size: 4, patience: null}}",
 )
 
 

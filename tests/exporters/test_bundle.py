@@ -446,6 +446,24 @@ def test_a_graph_that_reaches_outside_is_not_opened(bundle, tmp_path):
     assert (problem.code, problem.rule) == ("bundle.graph", "must lie in the model's own file")
 
 
+def test_a_graph_that_asks_for_all_memory_is_an_answer(bundle):
+    model = onnx.load(bundle / "model.onnx")
+    model.graph.initializer.append(onnx.numpy_helper.from_array(np.array([2**33]), "huge"))
+    more = [
+        onnx.helper.make_node("ConstantOfShape", ["huge"], ["zeros"]),
+        onnx.helper.make_node("ReduceSum", ["zeros"], ["none"], keepdims=0),
+        onnx.helper.make_node("Add", ["mean", "none"], ["moved"]),
+    ]
+    at = next(index for index, node in enumerate(model.graph.node) if node.op_type == "MatMul")
+    model.graph.node[at].input[0] = "moved"
+    for node in reversed(more):
+        model.graph.node.insert(at, node)
+    onnx.save(model, bundle / "model.onnx")
+    forge(bundle, lambda manifest: None)
+    [problem] = verify_bundle(bundle)
+    assert (problem.code, problem.rule) == ("bundle.replay", "must run")
+
+
 def test_a_graph_that_kills_its_process_is_an_answer(bundle, monkeypatch):
     monkeypatch.setattr("seqpress.exporters.isolate._CHILD", (sys.executable, "-c", "import os; os.abort()"))
     [problem] = verify_bundle(bundle)
@@ -582,7 +600,7 @@ def test_the_card_escapes_every_name(tmp_path):
     text = render(about, Card(evil, {evil: evil}, {evil: evil}, (evil,)))
     assert "<img" not in text
     assert "\n# c" not in text
-    assert "](http" not in text
+    assert "](" not in text.replace("\\](", "")
     assert "://" not in text
 
 

@@ -171,6 +171,8 @@ def test_a_range_comes_back_within_a_step_and_zero_exactly(low, width):
     back = (steps - zero_point) * np.float64(scale)
     assert back[1] == 0
     assert (np.abs(back - ends) <= 0.51 * scale).all()
+    if ends.any() and scale != 1:
+        assert steps.max() - steps.min() >= 254, "all steps must be of use"
 
 
 def test_a_row_of_zero_weights_keeps_its_bias(tmp_path):
@@ -284,3 +286,11 @@ def test_a_dense_layer_over_frames_is_static_where_it_is_large(opset, tmp_path):
         feed = {"frames": np.stack(sequences(2, features=features))}
         expected, got = session(model).run(None, feed)[0], session(done.model).run(None, feed)[0]
         assert np.abs(got - expected).max() < 0.03 * np.abs(expected).max()
+
+
+def test_a_dense_layer_that_runs_once_a_sequence_is_storage(exported):
+    net = network("gru", hidden=96)  # its head reads one pooled vector
+    net.output = torch.nn.Linear(96, 64)
+    model = export_whole(net, manifest(labels=tuple(map(str, range(64)))))
+    done = static(model, Calibration(sequences()))
+    assert "Gemm: 1 weight stored as int8, computed in float32" in done.notes

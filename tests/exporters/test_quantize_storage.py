@@ -15,6 +15,7 @@ from seqpress.exporters.quantize.storage import (
     store_int4,
     store_int8,
 )
+from seqpress.exporters.quantize.weights import weights
 
 matrices = hnp.arrays(
     np.float32, hnp.array_shapes(min_dims=2, max_dims=3, max_side=6), elements=st.floats(-1e3, 1e3, width=32)
@@ -86,3 +87,25 @@ def test_storage_keeps_the_name_that_readers_use(exported, store):
     store(model, "output.weight", (1,))
     onnx.checker.check_model(model, full_check=True)
     assert "output.weight" not in {tensor.name for tensor in model.graph.initializer}
+
+
+@pytest.mark.parametrize(
+    ("operator", "shape", "axes"),
+    [
+        ("y = Gemm <transB = 1> (x, w)", [3, 2], (1,)),
+        ("y = Gemm (x, w)", [2, 3], (0,)),
+        ("y = MatMul (x, w)", [2, 3], (0,)),
+        ("y = MatMul (x, w)", [4, 2, 3], (1,)),
+        ("y = Conv (x, w)", [3, 2, 5], (1, 2)),
+        ("y = ConvTranspose (x, w)", [2, 3, 5], (0, 2)),
+        ("y = Gather (w, x)", [9, 3], (1,)),
+        ("y = GRU <hidden_size = 4> (x, w, r)", [1, 12, 3], (2,)),
+    ],
+)
+def test_each_output_keeps_a_scale_of_its_own(operator, shape, axes):
+    model = onnx.parser.parse_model(
+        f'<ir_version: 10, opset_import: ["":20]> g (float[n] x) => (float[m] y) {{ {operator} }}'
+    )
+    model.graph.initializer.append(numpy_helper.from_array(np.ones(shape, np.float32), "w"))
+    (found,) = weights(model)
+    assert found.axes == axes

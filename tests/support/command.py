@@ -27,6 +27,7 @@ distill:
     - {kind: hard-labels, weight: 0.3}
   train: {epochs: 4}
   seeds: 2
+quantize: [dynamic-int8]
 benchmark: {samples: 90, launches: 1}
 budgets:
   size: 32 kB

@@ -30,7 +30,8 @@ def test_ranges_and_defaults_come_from_the_classes() -> None:
 
 def test_every_budget_is_a_metric_with_a_known_form() -> None:
     for name, _ in fields(Budgets):
-        assert re.fullmatch(r"size|parameters|latency\.(cpu|cuda)\.p\d\d|quality\.(accuracy|drop)|int8\.share", name)
+        known = r"size|parameters|latency\.(cpu|cuda)\.p\d\d|quality\.(accuracy|drop)|int8\.share|agreement|leak"
+        assert re.fullmatch(known, name)
 
 
 def test_the_page_names_every_section() -> None:
