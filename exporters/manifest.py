@@ -72,6 +72,8 @@ class Manifest:
         notes: what a recipe did, for a reader.
         look_ahead: later frames that an answer waits for: 0 where causal, ``None`` where it waits for the end.
         frame_period_ms: time between two frames, if the user said so.
+        preprocessing: what the graph does to raw features first, in words.
+        quality: what was measured on this file, in words; written last, when it is known.
         states: of a step graph, in the order of its inputs; empty for a whole-sequence graph.
     """
 
@@ -86,6 +88,8 @@ class Manifest:
     notes: tuple[str, ...] = ()
     look_ahead: int | None = None
     frame_period_ms: float | None = None
+    preprocessing: tuple[str, ...] = ()
+    quality: tuple[str, ...] = ()
     states: tuple[StateSpec, ...] = ()
 
     def write(self, model: onnx.ModelProto) -> None:

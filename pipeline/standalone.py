@@ -116,7 +116,7 @@ def _nothing(path: Path, name: str, got: str) -> Fault:
 
 
 def _guarded(model: onnx.ModelProto, source: Source) -> onnx.ModelProto:
-    return non_finite.apply(model, source.policy, source.mean) if source.policy else model
+    return non_finite.apply(model, source.policy, source.mean) if source.policy in non_finite.POLICIES else model
 
 
 def _step(source: Source, done: Quantized, taken: Sample, name: str) -> onnx.ModelProto:

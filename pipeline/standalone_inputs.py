@@ -92,6 +92,8 @@ def open_source(given: Path) -> Source:
     bundle = _manifest(path.parent / MANIFEST) if os.path.lexists(path.parent / MANIFEST) else None
     step = path.parent / STEP
     _, policy, mean = non_finite.remove(checked.model)
+    if bundle is not None and bundle.non_finite.policy == "undefined":
+        policy = bundle.non_finite.policy
     return Source(path, checked, step if os.path.lexists(step) else None, about, bundle, policy, mean)
 
 

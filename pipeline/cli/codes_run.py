@@ -121,6 +121,30 @@ _BUNDLES = {
     ),
 }
 
+_ALONE = {
+    "model.inputs": Code(
+        "An ONNX file cannot be fed with sequences as far as seqpress can tell.",
+        "Say the axes with --layout; put constant inputs into the calibration file under their names.",
+    ),
+    "model.run": Code("An ONNX file does not run on the sequences given.", "Check --layout and the features."),
+    "model.step": Code("A step graph was given where its whole graph is asked for.", "Give the model.onnx beside it."),
+    "calibration.unusable": Code(
+        "A model answers the calibration sequences with NaN, or cannot be fed with them.", "Repair the sequences."
+    ),
+    "stage.recipe": Code("A recipe cannot work on a graph, or made one that does not run.", "Take another recipe."),
+    "out.taken": Code("There is something where the result is to be written.", "Choose another with --out."),
+    "module.missing": Code("ENTRY names no module, or no function in it.", "Correct it; it starts at this folder."),
+    "module.kind": Code("ENTRY returned something else than a torch module.", "Return an nn.Module."),
+    "module.logits": Code(
+        "The module does not map frames and lengths to one logit a class.", "Correct forward, --inputs or --classes."
+    ),
+    "module.streaming": Code(
+        "The module cannot be streamed: it lacks initial_state or advance.", "Add them, or leave out --streaming."
+    ),
+    "module.user-code": Code("Your own module raised an error.", "Mend it at the line in the message."),
+    "environment.no-torch": Code("torch is not installed.", "Install `seqpress[train]`."),
+}
+
 _STORE = {
     "store.damaged": Code(
         "A stored result is not what its hash says. It was set aside.", "Run again: it is computed anew."
@@ -171,4 +195,4 @@ _MACHINE = {
     ),
 }
 
-RUN = {**_DATA, **_STAGES, **_GATES, **_BUNDLES, **_STORE, **_MACHINE}
+RUN = {**_DATA, **_STAGES, **_GATES, **_BUNDLES, **_ALONE, **_STORE, **_MACHINE}

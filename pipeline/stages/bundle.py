@@ -1,6 +1,7 @@
 """The folder that is shipped: files, contract, golden outputs, self test and card of one variant."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from ...benchmarks import quality
 from ...exporters import model_card
 from ...exporters.bundle import write_bundle
 from ...exporters.bundle_manifest import Description, LeakProbe, Metric, NonFinite, Standardize, Weights
+from ...exporters.cleanup import to_bytes
 from ...exporters.golden import make_golden
 from ...exporters.manifest import Manifest
 from ..data.dataset import Dataset, Sequences
@@ -30,15 +32,17 @@ def run(given: Mapping[str, Artifact], options: Mapping[str, Any], into: Path, c
     Options: ``name`` of the variant, ``recipe``, ``pipeline``, ``teacher``, ``losses``, ``non_finite``.
     """
     recipe, data = options["recipe"], Dataset.read(given["data"].files)
-    model = given["models"] / f"{recipe}.onnx"
-    step = given["models"].files.get(f"{recipe}.step.onnx")
+    metrics = _metrics(given, data)
+    model = _with_quality(given["models"] / f"{recipe}.onnx", metrics, context.scratch / MODEL)
+    stream = given["models"].files.get(f"{recipe}.step.onnx")
+    step = _with_quality(stream, metrics, context.scratch / STEP) if stream else None
     manifest = Manifest.read(onnx.load(step or model))
     about = Description.of(
         manifest,
         name=options["name"],
         non_finite=NonFinite(policy=options["non_finite"], rule=_NON_FINITE[options["non_finite"]]),
         preprocessing=(Standardize(mean=tuple(map(float, data.mean)), std=tuple(map(float, data.std))),),
-        metrics=_metrics(given, data),
+        metrics=metrics,
         weights=_weights(given["models"].facts["variants"][recipe]),
         leaks=_leaks(given["parity"].facts[recipe]),
         lineage={role: artifact.digest for role, artifact in given.items()},
@@ -50,6 +54,18 @@ def run(given: Mapping[str, Artifact], options: Mapping[str, Any], into: Path, c
     for file in folder.iterdir():
         file.rename(into / file.name)
     return Outcome({"digest": written.digest, "files": sorted([MODEL, *([STEP] if step else [])])})
+
+
+def _with_quality(source: Path, metrics: tuple[Metric, ...], target: Path) -> Path:
+    """The same graph with its measured quality in its metadata; not a node or a weight is touched."""
+    model = onnx.load(source)
+    words = tuple(
+        f"{m.name} {m.value:.4f} on {m.n} {m.split} items, {m.confidence:.0%} interval {m.low:.4f} to {m.high:.4f}"
+        for m in metrics
+    )
+    replace(Manifest.read(model), quality=words).write(model)
+    target.write_bytes(to_bytes(model))
+    return target
 
 
 def _metrics(given: Mapping[str, Artifact], data: Dataset) -> tuple[Metric, ...]:

@@ -36,6 +36,7 @@ def run(given: Mapping[str, Artifact], options: Mapping[str, Any], into: Path, c
         causal=network.encoder.causal,
         receptive_field=network.encoder.receptive_field,
         frame_period_ms=options["frame_period_ms"],
+        preprocessing=("in the graph: (feature - mean) / std of the training frames",),
     )
     try:
         whole = export_whole(network, manifest, options["opset"])
