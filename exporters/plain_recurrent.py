@@ -1,8 +1,8 @@
 """``nn.GRU`` and ``nn.LSTM`` of other people's modules as ONNX operators, layer by layer.
 
-Traced as they are, they freeze the example's time length. Unlike :class:`recurrent.ExportedLayer` these know nothing of
-lengths: they run over padding as torch does, and give both what ``nn.GRU`` gives, outputs and final states. A packed
-sequence has no ONNX form and is refused.
+Traced as they are, they freeze the example's time length, or come with a dozen nodes around them, by the version of
+torch. Unlike :class:`recurrent.ExportedLayer` these know nothing of lengths: they run over padding as torch does, and
+give both what ``nn.GRU`` gives, outputs and final states. A packed sequence has no ONNX form and is refused.
 """
 
 from collections.abc import Callable, Sequence

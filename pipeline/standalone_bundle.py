@@ -61,8 +61,9 @@ def write(
 
 def _describe(source: Source, result: Result, feeding: Feeding, made: Path, step: Path | None) -> Description:
     policy = source.policy or "undefined"
+    name = source.path.stem if source.bundle is None else source.bundle.name
     more: dict[str, Any] = {
-        "name": f"{source.path.stem if source.bundle is None else source.bundle.name.removesuffix('/float32')}/{result.recipe}",
+        "name": f"{name.removesuffix('/float32')}/{result.recipe}",
         "non_finite": NonFinite.model_validate({"policy": policy, "rule": NON_FINITE[policy]}),
         "weights": _weights(result, made),
         "leaks": result.leaks,

@@ -6,6 +6,7 @@ freezes an axis is refused, never written. Imports torch only when it is asked t
 """
 
 import importlib
+import re
 import sys
 import tempfile
 import traceback
@@ -14,7 +15,7 @@ from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import onnx
@@ -36,6 +37,7 @@ from .standalone_bundle import NON_FINITE
 if TYPE_CHECKING:
     from torch import nn
 
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 _LENGTHS = (7, 1, 2, 24, 51)  # parity adds four times the longest, and batches of 1, 3 and 16
 
 
@@ -100,8 +102,8 @@ def export(request: Request, folder: Path | None = None) -> Exported:
             path.write_bytes(cleanup.to_bytes(graph))
         streams = step if request.streaming else None
         try:
-            gaps = _gaps(request, network, whole, streams, sequences)
             policy, notes = _policy(graphs, [whole, step], sequences)
+            gaps = _gaps(request, network, whole, streams, sequences)
             leaks = parity.leaks(parity.Artifact(whole), sequences)
         except RUNTIME_ERRORS as error:
             raise StageFailed(_no_form(request, f"the graph does not run on other shapes: {error}")) from error
@@ -191,7 +193,7 @@ def _graphs(request: Request, network: "nn.Module") -> list[onnx.ModelProto]:
     )
     try:
         whole = export_whole(network, manifest, request.opset)
-        return [whole, export_step(network, manifest, request.opset)] if request.streaming else [whole]
+        return [whole, export_step(cast(Any, network), manifest, request.opset)] if request.streaming else [whole]
     except (
         RuntimeError,
         TypeError,
@@ -207,10 +209,10 @@ def _cause(error: BaseException) -> str:
         if isinstance(at, cleanup.BadGraph):
             return str(at)
         at = at.__cause__ or at.__context__
-    for line in str(error).splitlines():
-        if "must get a padded tensor" in line:
-            return line
-    return " ".join(str(error).split())[:400]
+    while error.__cause__ is not None:  # the tracer's own advice stands outside, what it met inside
+        error = error.__cause__
+    said = " ".join(_COLOURS.sub("", str(error)).split())
+    return f"{type(error).__name__}: {said}"[:400]
 
 
 def _no_form(request: Request, got: str) -> Fault:
@@ -341,7 +343,9 @@ def _fault(request: Request, gap: Gap) -> Fault:
 @contextmanager
 def _user_code(entry: str, folder: Path) -> Iterator[None]:
     """The folder on the path; what is raised below is the user's, at the last line of theirs."""
+    quiet = sys.dont_write_bytecode
     sys.path.insert(0, str(folder))
+    sys.dont_write_bytecode = True  # a user's folder is not ours to write in
     importlib.invalidate_caches()
     try:
         yield
@@ -357,6 +361,7 @@ def _user_code(entry: str, folder: Path) -> Iterator[None]:
         raise StageFailed(_raised(entry, folder, error)) from error
     finally:
         sys.path.remove(str(folder))
+        sys.dont_write_bytecode = quiet
 
 
 def _raised(entry: str, folder: Path, error: BaseException) -> Fault:

@@ -6,7 +6,6 @@ the contenders in turns; a ratio is the median over rounds, its 95 % interval in
 data, sequences repeat in time. Prints a card and one JSON line. --quick trains and times less.
 """
 
-import io
 import json
 import logging
 import sys
@@ -117,10 +116,10 @@ def fit(network: SequenceClassifier, data: Data, epochs: int) -> None:
     labels = torch.from_numpy(data.train_labels).long()
     optimizer = torch.optim.AdamW(network.parameters(), lr=3e-3)
     for _ in range(epochs):
-        for batch in torch.randperm(len(labels)).split(32):
+        for batch in torch.split(torch.randperm(len(labels)), 32):
             loss = nn.functional.cross_entropy(network(frames[batch], lengths[batch]), labels[batch])
             optimizer.zero_grad()
-            loss.backward()
+            torch.autograd.backward(loss)
             optimizer.step()
 
 
@@ -153,10 +152,11 @@ def by_torch(module: nn.Module, features: int, dynamo: bool) -> onnx.ModelProto:
         program = torch.onnx.export(module, example, dynamo=True, dynamic_shapes=shapes, verbose=False, **names)
         assert program is not None
         return program.model_proto
-    file = io.BytesIO()
     axes = {FRAMES: {0: "batch", 1: "time"}, LENGTHS: {0: "batch"}}
-    torch.onnx.export(module, example, file, dynamo=False, opset_version=17, dynamic_axes=axes, **names)
-    return onnx.load_from_string(file.getvalue())
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.onnx"
+        torch.onnx.export(module, example, path, dynamo=False, opset_version=17, dynamic_axes=axes, **names)
+        return onnx.load(path)
 
 
 class Study:
