@@ -114,8 +114,8 @@ class Assembler:
             if recipe != FLOAT:
                 against[FLOAT] = chosen.evaluation(FLOAT)
             found = self._quality(chosen.evaluation(recipe), against)
-            facts = self._facts(f"select/{name}")["variants"][recipe]
             bundle = self.finished[f"bundle/{name}/{recipe}"].artifact
+            facts = self._facts(f"select/{name}")["variants"][recipe] | {"footprint": bundle.facts["footprint"]}
             made = self._variant(name, recipe, summary, facts, bundle.files, found)
             variants.append(made.model_copy(update={"bundle_digest": bundle.facts["digest"]}))
         return m.Student(

@@ -67,8 +67,11 @@ _STAGES = {
     ),
     "stage.non-finite": Code("A model gives NaN or infinity.", "Train it again with a lower learning rate."),
     "stage.export": Code("A network could not be exported to valid ONNX.", "Report it with the configuration."),
+    "stage.calibration": Code(
+        "Training sequences cannot be used to find the ranges of a static recipe.", "Repair the sequence that is named."
+    ),
     "stage.nothing-quantized": Code(
-        "A recipe that promises int8 changed no weight.", "Take the recipe out of quantize for this student."
+        "A recipe made no weight smaller than float32.", "Take the recipe out of quantize for this student."
     ),
     "model.weights": Code(
         "teacher.weights lacks a tensor of the network, or has it in another shape.",

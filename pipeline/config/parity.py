@@ -17,3 +17,5 @@ class Parity(Options):
     ] = 1e-4
     quantized: Annotated[Relative, Field(description="a quantized file against its float one, logits")] = 0.1
     labels: Annotated[Relative, Field(description="share of labels that quantization may change, at least one")] = 0.02
+    quantized_int4: Annotated[Relative, Field(description="the same as quantized, for weight-int4")] = 0.3
+    labels_int4: Annotated[Relative, Field(description="the same as labels, for weight-int4")] = 0.05

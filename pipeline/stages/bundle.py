@@ -1,7 +1,7 @@
 """The folder that is shipped: files, contract, golden outputs, self test and card of one variant."""
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ import onnx
 from numpy.typing import NDArray
 
 from ...benchmarks import quality
+from ...benchmarks.footprint import footprint
 from ...exporters import model_card
 from ...exporters.bundle import write_bundle
 from ...exporters.bundle_manifest import Description, LeakProbe, Metric, NonFinite, Standardize, Weights
@@ -53,7 +54,7 @@ def run(given: Mapping[str, Artifact], options: Mapping[str, Any], into: Path, c
     written = write_bundle(folder, model=model, step=step, description=about, golden=golden, card=card)
     for file in folder.iterdir():
         file.rename(into / file.name)
-    return Outcome({"digest": written.digest, "files": sorted([MODEL, *([STEP] if step else [])])})
+    return Outcome({"digest": written.digest, "footprint": asdict(footprint(into / MODEL))})
 
 
 def _with_quality(source: Path, metrics: tuple[Metric, ...], target: Path) -> Path:
@@ -89,11 +90,11 @@ def _metrics(given: Mapping[str, Artifact], data: Dataset) -> tuple[Metric, ...]
 
 
 def _weights(facts: Mapping[str, Any]) -> Weights:
-    footprint = facts["footprint"]
+    counted = facts["footprint"]
     return Weights(
-        parameters=footprint["parameters"],
-        weight_bytes=footprint["weight_bytes"],
-        int8_share=footprint["int8_share"],
+        parameters=counted["parameters"],
+        weight_bytes=counted["weight_bytes"],
+        int8_share=counted["int8_share"],
         left_in_float=tuple(
             f"{left['name']} ({left['size_bytes']} bytes): {left['reason']}" for left in facts.get("left_in_float", ())
         ),

@@ -39,7 +39,7 @@ def run(given: Mapping[str, Artifact], options: Mapping[str, Any], into: Path, c
         done = make(before, name, data.train)
     except BadCalibration as error:
         rule = "must calibrate on training sequences that it can run"
-        raise StageFailed(Fault("stage.non-finite", context.task, rule, str(error))) from error
+        raise StageFailed(Fault("stage.calibration", context.task, rule, str(error))) from error
     except NothingQuantized as error:
         raise StageFailed(_nothing(context.task, name, str(error))) from error
     if STEP in given["model"].files:

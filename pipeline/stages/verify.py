@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from ...exporters import parity, parity_inputs, parity_streaming
+from ...exporters.manifest import Manifest
 from ...models.network import SequenceClassifier
 from ..data.dataset import Dataset, Sequences
 from ..engine.task import Artifact, Context, Outcome
@@ -39,8 +40,7 @@ def run(given: Mapping[str, Artifact], options: Mapping[str, Any], into: Path, c
         step = given["models"].files.get(name.replace(".onnx", ".step.onnx"))
         gaps = [] if whole else list(_against_torch(network, artifact, step, sequences, options))
         if whole:
-            limits = options["tolerances"]
-            gaps += parity.against_float(whole, artifact, sequences, limits["quantized"], limits["labels"])
+            gaps += parity.against_float(whole, artifact, sequences, *_limits(options["tolerances"], path))
         whole = whole or artifact
         facts[recipe] = _proofs(path, artifact, step, sequences, options, data.mean, gaps)
         context.progress(done + 1, len(options["files"]))
@@ -105,6 +105,12 @@ def _proofs(
         ],
         "drift": [{"frames": at.frames, "worst": _finite(at.worst)} for at in drift],
     }
+
+
+def _limits(tolerances: Mapping[str, float], path: Path) -> tuple[float, float]:
+    """What a quantized file may lose, in logits and in labels; four bits have limits of their own."""
+    suffix = "_int4" if Manifest.read(onnx.load(path)).recipe == "weight-int4" else ""
+    return tolerances[f"quantized{suffix}"], tolerances[f"labels{suffix}"]
 
 
 def _finite(worst: float) -> float | None:

@@ -84,9 +84,12 @@ def candidate(recipe, lost="", **numbers):
 @pytest.mark.parametrize(
     ("numbers", "gains"),
     [
-        ({}, "2.5× smaller, 1.4× faster, the same label on 99.6 % of validation"),
-        ({"faster": None}, "2.5× smaller, speed not measured, the same label on 99.6 % of validation"),
-        ({"faster": 0.5, "agreement": 1.0}, "2.5× smaller, 2.0× slower, the same label on 100.0 % of validation"),
+        ({}, "2.5× smaller, 1.4× faster, the same label on 99.6 % of training and validation"),
+        ({"faster": None}, "2.5× smaller, speed not measured, the same label on 99.6 % of training and validation"),
+        (
+            {"faster": 0.5, "agreement": 1.0},
+            "2.5× smaller, 2.0× slower, the same label on 100.0 % of training and validation",
+        ),
     ],
 )
 def test_what_auto_kept_is_told_with_its_gain(numbers, gains):
