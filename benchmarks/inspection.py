@@ -11,10 +11,10 @@ from typing import Any
 
 from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto
 
-from ..exporters import isolate
-from ..exporters.check_file import check_file
-from ..exporters.graph_facts import dtype_name, own_manifest
-from ..exporters.guess_states import guess_states, shape_of
+from ..exporters.bundle.graph_facts import dtype_name, own_manifest
+from ..exporters.bundle.guess_states import guess_states, shape_of
+from ..exporters.foreign import isolate
+from ..exporters.foreign.check_file import check_file
 from .footprint import Footprint, weigh
 
 _NO_INT8 = ("GRU", "RNN")

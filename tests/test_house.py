@@ -55,7 +55,7 @@ def test_the_packages_listed_are_the_folders():
 def test_every_module_lies_in_a_package():
     """Studies are scripts that are run by name, templates are files that go into a bundle: never imported."""
     loose = [path for path in FILES if not (path.parent / "__init__.py").exists()]
-    assert {relative(path.parent) for path in loose} <= {"benchmarks/studies", "exporters/templates"}
+    assert {relative(path.parent) for path in loose} <= {"benchmarks/studies", "exporters/bundle/templates"}
 
 
 def test_the_root_holds_no_other_module():

@@ -9,7 +9,7 @@ from typing import Any
 
 import typer
 
-from ...exporters import bundle_manifest
+from ...exporters.bundle import manifest as bundle_manifest
 from ..config import guide
 from . import codes
 from .app import COMMANDS, build

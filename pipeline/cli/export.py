@@ -12,7 +12,7 @@ from .arguments import Json
 from .console import say, say_json
 
 if TYPE_CHECKING:
-    from ..user_module import Exported
+    from ..standalone.user_module import Exported
 
 EXAMPLES = (
     "compress export my_net:build --weights net.safetensors --inputs 12 --classes 9",
@@ -50,8 +50,8 @@ def export(
     """
     names = tuple(part.strip() for part in labels.split(",")) if labels else tuple(map(str, range(classes or 0)))
     _check(entry, names, bool(labels), classes)
-    from ..user_module import Request
-    from ..user_module import export as job
+    from ..standalone.user_module import Request
+    from ..standalone.user_module import export as job
 
     folder = out or Path(entry.partition(":")[0].rpartition(".")[2])
     result = job(Request(entry, weights, inputs, names, folder, opset, streaming))

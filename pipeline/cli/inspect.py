@@ -67,7 +67,7 @@ def _known(names: list[str]) -> list[str]:
 def _inspect(file: Path, providers: list[str]) -> "Inspection":
     from ...benchmarks.footprint import ModelRejected
     from ...benchmarks.inspection import inspect_file
-    from ...exporters.check_tensors import FileRejected
+    from ...exporters.foreign.check_tensors import FileRejected
 
     if not os.path.lexists(file):
         raise ConfigError(Fault("model.missing", str(file), "must be an ONNX file or the folder of a bundle"))
@@ -82,10 +82,10 @@ def _inspect(file: Path, providers: list[str]) -> "Inspection":
 
 def _bundle(folder: Path) -> tuple[dict[str, str], list[Path]]:
     """What the manifest says in short, and the graphs. Nothing is verified."""
-    from ...exporters import bundle_manifest
-    from ...exporters.check_file import read_regular
-    from ...exporters.check_tensors import FileRejected
-    from ...exporters.verify_bundle import MANIFEST, MAX_MANIFEST_BYTES, MODEL, STEP
+    from ...exporters.bundle import manifest as bundle_manifest
+    from ...exporters.bundle.verify import MANIFEST, MAX_MANIFEST_BYTES, MODEL, STEP
+    from ...exporters.foreign.check_file import read_regular
+    from ...exporters.foreign.check_tensors import FileRejected
 
     path = folder / MANIFEST
     if not os.path.lexists(path):

@@ -11,7 +11,7 @@ from .arguments import Json
 from .console import say, say_json
 
 if TYPE_CHECKING:
-    from ..standalone_result import Result
+    from ..standalone.result import Result
 
 RECIPES = ("dynamic-int8", "static-int8", "weight-int8", "weight-int4", "float16")
 LAYOUTS = ("BTF", "TBF", "BFT", "TF")
@@ -60,8 +60,8 @@ def quantize(
     _check(recipe, RECIPES, "--recipe")
     if layout:
         _check(layout.upper(), LAYOUTS, "--layout")
-    from ..standalone import quantize as job
-    from ..standalone_result import Request
+    from ..standalone.quantize import quantize as job
+    from ..standalone.result import Request
 
     given = Path(model)
     folder = out or Path(f"{given.stem if given.suffix == '.onnx' else given.name}-{recipe}")

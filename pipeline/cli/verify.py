@@ -10,8 +10,8 @@ from .arguments import Json
 from .console import say, say_json
 
 if TYPE_CHECKING:
-    from ...exporters.bundle_manifest import BundleManifest
-    from ...exporters.verify_bundle import Problem
+    from ...exporters.bundle.manifest import BundleManifest
+    from ...exporters.bundle.verify import Problem
 
 EXAMPLES = (
     "compress verify runs/japanese-vowels/latest/artifacts/tcn-16-static-int8",
@@ -37,7 +37,7 @@ def verify(
     Digests show that nothing changed since the manifest was written; --digest shows that it is the manifest you know.
     Ends with 0 or, with every problem told, with 3.
     """
-    from ...exporters.verify_bundle import verify_bundle
+    from ...exporters.bundle.verify import verify_bundle
 
     folder = Path(bundle)
     if not folder.is_dir():
@@ -77,8 +77,8 @@ def summary(manifest: "BundleManifest") -> str:
 
 
 def _read(folder: Path) -> "BundleManifest":
-    from ...exporters import bundle_manifest
-    from ...exporters.verify_bundle import MANIFEST
+    from ...exporters.bundle import manifest as bundle_manifest
+    from ...exporters.bundle.verify import MANIFEST
 
     return bundle_manifest.from_bytes((folder / MANIFEST).read_bytes())
 

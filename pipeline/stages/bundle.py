@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from ...benchmarks import quality
 from ...benchmarks.footprint import footprint
-from ...exporters import model_card
-from ...exporters.bundle import write_bundle
-from ...exporters.bundle_manifest import Description, LeakProbe, Metric, NonFinite, Standardize, Weights
+from ...exporters.bundle import model_card
+from ...exporters.bundle.golden import make_golden
+from ...exporters.bundle.manifest import Description, LeakProbe, Metric, NonFinite, Standardize, Weights
+from ...exporters.bundle.write import write_bundle
 from ...exporters.cleanup import to_bytes
-from ...exporters.golden import make_golden
 from ...exporters.manifest import Manifest
 from ..data.dataset import Dataset, Sequences
 from ..engine.task import Artifact, Context, Outcome

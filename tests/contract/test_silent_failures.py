@@ -28,8 +28,8 @@ from seqpress.pipeline.config import load
 from seqpress.pipeline.data import load_source
 from seqpress.pipeline.errors import ConfigError, InputRejected, StageFailed
 from seqpress.pipeline.report.model import Candidate
-from seqpress.pipeline.standalone import quantize
-from seqpress.pipeline.standalone_result import Request
+from seqpress.pipeline.standalone.quantize import quantize
+from seqpress.pipeline.standalone.result import Request
 from torch import nn
 
 ROOT = Path(__file__).parents[2]

@@ -19,17 +19,19 @@ from artifacts import manifest as described
 from bundles import SEQUENCES, STATES, own, parts
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from seqpress.exporters import bundle_manifest, golden_file, isolate
-from seqpress.exporters.bundle import BadBundle, write_bundle
-from seqpress.exporters.bundle_manifest import BadManifest, Description, NonFinite, Tolerance
-from seqpress.exporters.check_tensors import FileRejected
+from seqpress.exporters.bundle import golden_file
+from seqpress.exporters.bundle import manifest as bundle_manifest
+from seqpress.exporters.bundle.golden import BadGolden, golden_of_feeds, make_golden, replay
+from seqpress.exporters.bundle.graph_facts import own_manifest
+from seqpress.exporters.bundle.manifest import BadManifest, Description, NonFinite, Tolerance
+from seqpress.exporters.bundle.model_card import Card, plain, render
+from seqpress.exporters.bundle.verify import verify_bundle
+from seqpress.exporters.bundle.write import BadBundle, write_bundle
 from seqpress.exporters.cleanup import to_bytes
-from seqpress.exporters.golden import BadGolden, golden_of_feeds, make_golden, replay
-from seqpress.exporters.graph_facts import own_manifest
+from seqpress.exporters.foreign import isolate
+from seqpress.exporters.foreign.check_tensors import FileRejected
 from seqpress.exporters.manifest import Manifest
-from seqpress.exporters.model_card import Card, plain, render
 from seqpress.exporters.streaming import export_step
-from seqpress.exporters.verify_bundle import verify_bundle
 
 ROOT = Path(__file__).parents[2]
 FILES = {"MODEL_CARD.md", "example.py", "golden.npz", "manifest.json", "model.onnx", "selftest.py", "step.onnx"}

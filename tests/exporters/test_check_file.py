@@ -12,9 +12,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 from onnx.external_data_helper import set_external_data
-from seqpress.exporters import wire
-from seqpress.exporters.check_file import Limits, check_file
-from seqpress.exporters.check_tensors import FileRejected
+from seqpress.exporters.foreign import wire
+from seqpress.exporters.foreign.check_file import Limits, check_file
+from seqpress.exporters.foreign.check_tensors import FileRejected
 
 WEIGHT = np.arange(12, dtype=np.float32).reshape(3, 4)
 

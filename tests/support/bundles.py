@@ -5,11 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-from seqpress.exporters.bundle import write_bundle
-from seqpress.exporters.bundle_manifest import BundleManifest, Description, Metric, NonFinite
-from seqpress.exporters.golden import make_golden
+from seqpress.exporters.bundle.golden import make_golden
+from seqpress.exporters.bundle.manifest import BundleManifest, Description, Metric, NonFinite
+from seqpress.exporters.bundle.model_card import Card, render
+from seqpress.exporters.bundle.write import write_bundle
 from seqpress.exporters.manifest import Manifest, StateSpec
-from seqpress.exporters.model_card import Card, render
 
 LABELS, FEATURES = ("yes", "no"), ("a", "b", "c")
 STATES = (

@@ -6,7 +6,7 @@ import sys
 import pytest
 import torch
 from safetensors.torch import save_file
-from seqpress.exporters.verify_bundle import verify_bundle
+from seqpress.exporters.bundle.verify import verify_bundle
 
 SOURCE = """
 import torch

@@ -8,10 +8,10 @@ import onnxruntime as ort
 import pytest
 from artifacts import FEATURES, manifest, network
 from onnx import TensorProto, helper, numpy_helper
+from seqpress.exporters.bundle.verify import verify_bundle
 from seqpress.exporters.cleanup import to_bytes
 from seqpress.exporters.non_finite import apply
 from seqpress.exporters.streaming import export_step
-from seqpress.exporters.verify_bundle import verify_bundle
 from seqpress.exporters.whole import export_whole
 
 HIDDEN = 16

@@ -14,24 +14,24 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from ..benchmarks import latency
-from ..benchmarks.feeds import Point
-from ..benchmarks.footprint import Footprint, weigh
-from ..benchmarks.providers import RUNTIME_ERRORS
-from ..exporters import cleanup, non_finite, parity, parity_streaming
-from ..exporters.bundle_manifest import LeakProbe
-from ..exporters.golden import Arrays, open_session
-from ..exporters.manifest import LOGITS
-from ..exporters.parity import Gap
-from ..exporters.quantize.contract import BadCalibration, Calibration, Floats, NothingQuantized, Quantized
-from ..exporters.quantize.registry import recipe
-from ..exporters.streaming_quantized import quantize_step
-from ..exporters.verify_bundle import MODEL, STEP
-from .errors import ConfigError, Fault, GateFailed, InputRejected, StageFailed
+from ...benchmarks import latency
+from ...benchmarks.feeds import Point
+from ...benchmarks.footprint import Footprint, weigh
+from ...benchmarks.providers import RUNTIME_ERRORS
+from ...exporters import cleanup, non_finite, parity, parity_streaming
+from ...exporters.bundle.golden import Arrays, open_session
+from ...exporters.bundle.manifest import LeakProbe
+from ...exporters.bundle.verify import MODEL, STEP
+from ...exporters.manifest import LOGITS
+from ...exporters.parity import Gap
+from ...exporters.quantize.contract import BadCalibration, Calibration, Floats, NothingQuantized, Quantized
+from ...exporters.quantize.registry import recipe
+from ...exporters.streaming_quantized import quantize_step
+from ..errors import ConfigError, Fault, GateFailed, InputRejected, StageFailed
+from .bundle import write
 from .feeding import FedCalibration, Feeding
-from .standalone_bundle import write
-from .standalone_inputs import Sample, Source, checked_model, open_source, sample
-from .standalone_result import Request, Result, Speed
+from .inputs import Sample, Source, checked_model, open_source, sample
+from .result import Request, Result, Speed
 
 #: Largest share of the largest output that an output may move, where the user gives none.
 TOLERANCES: Mapping[str, float] = {"weight-int4": 0.3, "float16": 0.01}

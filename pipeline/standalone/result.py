@@ -4,9 +4,9 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ..exporters.bundle_manifest import LeakProbe
-from ..exporters.parity import Gap
-from ..exporters.quantize.contract import LeftInFloat
+from ...exporters.bundle.manifest import LeakProbe
+from ...exporters.parity import Gap
+from ...exporters.quantize.contract import LeftInFloat
 
 
 @dataclass(frozen=True)

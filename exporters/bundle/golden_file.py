@@ -19,8 +19,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .bundle_manifest import Tolerance
 from .golden import CHUNKS, Arrays, BadGolden, Case, Golden, Stream
+from .manifest import Tolerance
 
 _NAME = re.compile(r"[A-Za-z0-9_:.\-]+(/[A-Za-z0-9_:.\-]+)*")
 _KEY = re.compile(r"(whole|stream)/(0|[1-9][0-9]{0,5})/(in|out|state)/(.+)")

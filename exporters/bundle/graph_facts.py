@@ -9,8 +9,8 @@ import onnx
 from onnx import ModelProto, ValueInfoProto
 from pydantic import TypeAdapter, ValidationError
 
-from .bundle_manifest import Axis, Graph, Role, TensorFacts
-from .manifest import BATCH, FRAMES, LENGTHS, LOGITS, PROBABILITIES, Manifest, NotOurs, StateSpec
+from ..manifest import BATCH, FRAMES, LENGTHS, LOGITS, PROBABILITIES, Manifest, NotOurs, StateSpec
+from .manifest import Axis, Graph, Role, TensorFacts
 
 TIME: Final = "time"
 CHUNK: Final = "chunk"

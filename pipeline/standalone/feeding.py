@@ -15,12 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 from onnx import ModelProto, NodeProto, TensorProto, ValueInfoProto
 
-from ..exporters.bundle_manifest import Role
-from ..exporters.golden import open_session
-from ..exporters.graph_facts import dtype_name, own_manifest
-from ..exporters.guess_states import guess_states, shape_of
-from ..exporters.parity import pad
-from ..exporters.quantize.contract import Calibration, Floats
+from ...exporters.bundle.golden import open_session
+from ...exporters.bundle.graph_facts import dtype_name, own_manifest
+from ...exporters.bundle.guess_states import guess_states, shape_of
+from ...exporters.bundle.manifest import Role
+from ...exporters.parity import pad
+from ...exporters.quantize.contract import Calibration, Floats
 
 LAYOUTS = ("BTF", "TBF", "BFT", "TF")
 Arrays = dict[str, NDArray[Any]]
@@ -192,7 +192,7 @@ def understand(
 
 
 def trial(model: str, feeds: str) -> int:
-    """Run every set of inputs in an npz (``0/NAME``, ``1/NAME``, …) once; how many. For ``exporters.isolate``."""
+    """Run every set of inputs in an npz (``0/NAME``, ``1/NAME``, …) once; how many. For a child process."""
     session = open_session(Path(model))
     sets: dict[str, Arrays] = {}
     with np.load(feeds, allow_pickle=False) as stored:

@@ -7,25 +7,18 @@ from typing import Any
 
 import onnx
 
-from ..exporters import model_card
-from ..exporters.bundle import BadBundle, write_bundle
-from ..exporters.bundle_manifest import Description, NonFinite, Tolerance, Weights
-from ..exporters.golden import (
-    FLOAT_TOLERANCE,
-    INT8_TOLERANCE,
-    BadGolden,
-    Golden,
-    golden_of_feeds,
-    make_golden,
-)
-from ..exporters.graph_facts import BadGraphFacts
-from ..exporters.manifest import Manifest
-from ..exporters.quantize.contract import Floats
-from ..exporters.verify_bundle import MODEL
-from .errors import Fault, StageFailed
+from ...exporters.bundle import model_card
+from ...exporters.bundle.golden import FLOAT_TOLERANCE, INT8_TOLERANCE, BadGolden, Golden, golden_of_feeds, make_golden
+from ...exporters.bundle.graph_facts import BadGraphFacts
+from ...exporters.bundle.manifest import Description, NonFinite, Tolerance, Weights
+from ...exporters.bundle.verify import MODEL
+from ...exporters.bundle.write import BadBundle, write_bundle
+from ...exporters.manifest import Manifest
+from ...exporters.quantize.contract import Floats
+from ..errors import Fault, StageFailed
 from .feeding import Feeding
-from .standalone_inputs import Sample, Source
-from .standalone_result import Request, Result
+from .inputs import Sample, Source
+from .result import Request, Result
 
 FACTS = "quantization.json"
 NON_FINITE = {
@@ -91,7 +84,7 @@ def _describe(source: Source, result: Result, feeding: Feeding, made: Path, step
 
 
 def _weights(result: Result, made: Path) -> Weights:
-    from ..benchmarks.footprint import footprint
+    from ...benchmarks.footprint import footprint
 
     counted = footprint(made)
     return Weights(

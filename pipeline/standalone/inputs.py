@@ -1,7 +1,7 @@
 """What ``compress quantize`` is given: an ONNX file or a bundle, and sequences to calibrate and compare on. No torch.
 
-Nothing here is believed before it was checked: the file by ``exporters.check_file``, the sequences by the rules of the
-data room, and that the two fit together by a run in a child process.
+Nothing here is believed before it was checked: the file by ``exporters.foreign.check_file``, the sequences by the
+rules of the data room, and that the two fit together by a run in a child process.
 """
 
 import os
@@ -16,20 +16,23 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from ..exporters import bundle_manifest, golden_file, isolate, non_finite
-from ..exporters.bundle_manifest import BadManifest, BundleManifest
-from ..exporters.check_file import Checked, check_file, read_regular
-from ..exporters.check_tensors import FileRejected
-from ..exporters.golden import BadGolden
-from ..exporters.graph_facts import own_manifest
-from ..exporters.manifest import FRAMES, LENGTHS, LOGITS, Manifest
-from ..exporters.quantize.contract import Floats
-from ..exporters.verify_bundle import GOLDEN, MANIFEST, MAX_MANIFEST_BYTES, MODEL, STEP
-from .data.archive import Archive
-from .data.checks import check_items, check_values
-from .data.files import open_regular
-from .data.raw import Found, Raw
-from .errors import ConfigError, Fault, InputRejected
+from ...exporters import non_finite
+from ...exporters.bundle import golden_file
+from ...exporters.bundle import manifest as bundle_manifest
+from ...exporters.bundle.golden import BadGolden
+from ...exporters.bundle.graph_facts import own_manifest
+from ...exporters.bundle.manifest import BadManifest, BundleManifest
+from ...exporters.bundle.verify import GOLDEN, MANIFEST, MAX_MANIFEST_BYTES, MODEL, STEP
+from ...exporters.foreign import isolate
+from ...exporters.foreign.check_file import Checked, check_file, read_regular
+from ...exporters.foreign.check_tensors import FileRejected
+from ...exporters.manifest import FRAMES, LENGTHS, LOGITS, Manifest
+from ...exporters.quantize.contract import Floats
+from ..data.archive import Archive
+from ..data.checks import check_items, check_values
+from ..data.files import open_regular
+from ..data.raw import Found, Raw
+from ..errors import ConfigError, Fault, InputRejected
 from .feeding import CannotFeed, Feeding, understand
 
 _RANDOM_SEQUENCES, _RANDOM_FRAMES = 32, 50

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from .manifest import Manifest, StateSpec
+from ..manifest import Manifest, StateSpec
 
 SCHEMA_VERSION: Final = 1
 _UNSET = "0" * 64  # stands for the digest while the digest is computed

@@ -11,10 +11,10 @@ import onnx
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from .bundle_manifest import Graph, Role, Tolerance
+from ..manifest import BATCH, StateSpec, initial_states
+from ..parity import is_dynamic
 from .graph_facts import CHUNK, describe_graph
-from .manifest import BATCH, StateSpec, initial_states
-from .parity import is_dynamic
+from .manifest import Graph, Role, Tolerance
 
 Arrays = dict[str, NDArray[Any]]
 Floats = NDArray[np.float32]

@@ -2,7 +2,7 @@
 
     model.onnx     the whole sequence in one call
     step.onnx      the next frames and explicit states, where the model is causal
-    manifest.json  every name, shape, state, number and digest (``bundle_manifest``, docs/bundle.schema.json)
+    manifest.json  every name, shape, state, number and digest (``bundle.manifest``, docs/bundle.schema.json)
     golden.npz     real inputs and outputs, whole and streamed (``golden_file``)
     selftest.py    checks the folder and replays the golden arrays, with numpy and onnxruntime alone
     example.py     streams a sequence, or runs a whole one where nothing streams
@@ -19,13 +19,14 @@ import tempfile
 from importlib.metadata import version
 from pathlib import Path
 
-from .. import __version__
-from . import bundle_manifest, golden_file
-from .bundle_manifest import BundleManifest, Description, FileFacts, GoldenFacts, Graph
-from .check_file import check_file
+from ... import __version__
+from ..foreign.check_file import check_file
+from . import golden_file
+from . import manifest as bundle_manifest
 from .golden import Golden
 from .graph_facts import describe_graph
-from .verify_bundle import CARD, EXAMPLE, GOLDEN, MANIFEST, MODEL, SELFTEST, STEP, Problem, verify_bundle
+from .manifest import BundleManifest, Description, FileFacts, GoldenFacts, Graph
+from .verify import CARD, EXAMPLE, GOLDEN, MANIFEST, MODEL, SELFTEST, STEP, Problem, verify_bundle
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _UNSET = "0" * 64

@@ -21,18 +21,19 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from ..benchmarks.footprint import footprint
-from ..benchmarks.providers import RUNTIME_ERRORS
-from ..exporters import cleanup, model_card, non_finite, parity, parity_inputs, parity_streaming
-from ..exporters.bundle import BadBundle, write_bundle
-from ..exporters.bundle_manifest import Description, LeakProbe, NonFinite, Weights
-from ..exporters.golden import make_golden
-from ..exporters.manifest import Manifest
-from ..exporters.parity import Floats, Gap
-from ..exporters.verify_bundle import MODEL, STEP
-from .errors import ConfigError, EnvironmentFault, Fault, GateFailed, InputRejected, StageFailed
-from .standalone import free_folder
-from .standalone_bundle import NON_FINITE
+from ...benchmarks.footprint import footprint
+from ...benchmarks.providers import RUNTIME_ERRORS
+from ...exporters import cleanup, non_finite, parity, parity_inputs, parity_streaming
+from ...exporters.bundle import model_card
+from ...exporters.bundle.golden import make_golden
+from ...exporters.bundle.manifest import Description, LeakProbe, NonFinite, Weights
+from ...exporters.bundle.verify import MODEL, STEP
+from ...exporters.bundle.write import BadBundle, write_bundle
+from ...exporters.manifest import Manifest
+from ...exporters.parity import Floats, Gap
+from ..errors import ConfigError, EnvironmentFault, Fault, GateFailed, InputRejected, StageFailed
+from .bundle import NON_FINITE
+from .quantize import free_folder
 
 if TYPE_CHECKING:
     from torch import nn
@@ -177,9 +178,9 @@ def _load(network: "nn.Module", path: Path) -> None:
 
 def _graphs(request: Request, network: "nn.Module") -> list[onnx.ModelProto]:
     """The whole graph, and the step graph if wanted."""
-    from ..exporters.streaming import export_step
-    from ..exporters.whole import export_whole
-    from ..models.network import count_parameters
+    from ...exporters.streaming import export_step
+    from ...exporters.whole import export_whole
+    from ...models.network import count_parameters
 
     manifest = Manifest(
         task="classification",

@@ -13,12 +13,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from . import bundle_manifest, golden_file, isolate
-from .bundle_manifest import BadManifest, BundleManifest, Graph, Role
-from .check_file import Checked, check_file, read_regular
-from .check_tensors import FileRejected, quoted
+from ..foreign import isolate
+from ..foreign.check_file import Checked, check_file, read_regular
+from ..foreign.check_tensors import FileRejected, quoted
+from . import golden_file
+from . import manifest as bundle_manifest
 from .golden import BadGolden, replay
 from .graph_facts import BadGraphFacts, describe_graph, own_manifest
+from .manifest import BadManifest, BundleManifest, Graph, Role
 
 MODEL, STEP, MANIFEST, GOLDEN = "model.onnx", "step.onnx", "manifest.json", "golden.npz"
 SELFTEST, EXAMPLE, CARD = "selftest.py", "example.py", "MODEL_CARD.md"

@@ -1,0 +1,1 @@
+"""The folder that is shipped: written, described, replayed and verified. No torch."""

@@ -1,0 +1,1 @@
+"""Models that seqpress did not train: ``compress quantize`` and ``compress export``."""
