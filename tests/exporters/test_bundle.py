@@ -127,7 +127,7 @@ def test_the_example_runs(written, bare, kind):
 
 
 def test_streaming_takes_about_ten_lines():
-    text = (ROOT / "exporters" / "templates" / "example_step.py").read_text()
+    text = (ROOT / "exporters" / "bundle" / "templates" / "example_step.py").read_text()
     loop = text.partition("session = ")[2].partition("probabilities = ")[0]
     assert len(loop.splitlines()) <= 10
 
@@ -211,7 +211,7 @@ def test_a_foreign_graph_with_names_of_its_own(tmp_path):
 
 def test_nothing_is_left_where_writing_fails(tmp_path, monkeypatch):
     given_parts = parts(tmp_path / "parts")
-    monkeypatch.setattr("seqpress.exporters.bundle.os.fsync", lambda _: (_ for _ in ()).throw(OSError(28, "full")))
+    monkeypatch.setattr("seqpress.exporters.bundle.write.os.fsync", lambda _: (_ for _ in ()).throw(OSError(28, "full")))
     with pytest.raises(OSError, match="full"):
         given_parts.write(tmp_path / "b")
     assert {path.name for path in tmp_path.iterdir()} == {"parts"}
@@ -467,7 +467,7 @@ def test_a_graph_that_asks_for_all_memory_is_an_answer(bundle):
 
 
 def test_a_graph_that_kills_its_process_is_an_answer(bundle, monkeypatch):
-    monkeypatch.setattr("seqpress.exporters.isolate._CHILD", (sys.executable, "-c", "import os; os.abort()"))
+    monkeypatch.setattr("seqpress.exporters.foreign.isolate._CHILD", (sys.executable, "-c", "import os; os.abort()"))
     [problem] = verify_bundle(bundle)
     assert (problem.code, problem.got) == ("bundle.replay", "the process was killed by signal 6")
 
