@@ -211,7 +211,9 @@ def test_a_foreign_graph_with_names_of_its_own(tmp_path):
 
 def test_nothing_is_left_where_writing_fails(tmp_path, monkeypatch):
     given_parts = parts(tmp_path / "parts")
-    monkeypatch.setattr("seqpress.exporters.bundle.write.os.fsync", lambda _: (_ for _ in ()).throw(OSError(28, "full")))
+    monkeypatch.setattr(
+        "seqpress.exporters.bundle.write.os.fsync", lambda _: (_ for _ in ()).throw(OSError(28, "full"))
+    )
     with pytest.raises(OSError, match="full"):
         given_parts.write(tmp_path / "b")
     assert {path.name for path in tmp_path.iterdir()} == {"parts"}
