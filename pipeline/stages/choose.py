@@ -60,8 +60,7 @@ def run(given: Mapping[str, Artifact], options: Mapping[str, Any], into: Path, c
     # No label is looked at, so training sequences may count: validation alone is too few to tell 99 % from 98 %.
     splits = (data.train, data.validation)
     measured = [_measure(name, path, whole, splits, speed) for name, path in files.items() if name != FLOAT]
-    least = min(options["agreement"], 1 - 1 / sum(map(len, splits)))  # one label is always allowed to change
-    decided = decide([*measured, *refused], least, options["leak"], options["size_bytes"])
+    decided = decide([*measured, *refused], options["agreement"], options["leak"], options["size_bytes"])
     # Where no recipe keeps the limits the float file ships as it is, and the report says so.
     kept = next((candidate.recipe for candidate in decided if not candidate.lost), FLOAT)
     return Outcome({"recipe": kept}, {"candidates": [asdict(candidate) for candidate in decided]})

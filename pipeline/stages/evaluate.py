@@ -27,5 +27,4 @@ def run(given: Mapping[str, Artifact], options: Mapping[str, Any], into: Path, c
             Fault("stage.non-finite", context.task, "must give finite outputs", f"{error}", hint)
         ) from error
     np.save(into / LOGITS_FILE, logits.astype(np.float32), allow_pickle=False)
-    right = logits.argmax(axis=1) == test.labels
-    return Outcome({"right": np.flatnonzero(right).tolist(), "predicted": logits.argmax(axis=1).tolist()})
+    return Outcome({"predicted": logits.argmax(axis=1).tolist()})

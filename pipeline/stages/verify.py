@@ -72,7 +72,8 @@ def _against_torch(
     yield from parity.against_network(forward, artifact, sequences, network.encoder.receptive_field, tolerance)
     yield from parity_inputs.extremes(forward, artifact, sequences, tolerance)
     if step is not None:
-        yield from parity_streaming.against_network(advance, parity_streaming.Stream(step), sequences)
+        stream = parity_streaming.Stream(step)
+        yield from parity_streaming.against_network(advance, stream, sequences, tolerance=tolerance)
 
 
 def _proofs(
@@ -95,7 +96,7 @@ def _proofs(
     drift = []
     if step is not None:
         stream = parity_streaming.Stream(step)
-        gaps += parity_streaming.against_whole(artifact, stream, sequences, dynamic)
+        gaps += parity_streaming.against_whole(artifact, stream, sequences, dynamic, tolerance)
         drift = parity_streaming.drift(artifact, stream, sequences)
     return {
         "gaps": [asdict(gap) | {"passed": gap.passed, "worst": _finite(gap.worst)} for gap in gaps],

@@ -257,3 +257,10 @@ def test_the_state_contract_survives_the_file(pairs):
         "cache_0_first", "state.cache_0_first", "next.cache_0_first", ("batch", FEATURES, 2), "float32", 0
     )
     assert about.states[-1].dtype == "int64"
+
+
+def test_the_tolerance_is_the_callers(pairs, on_disk, sequences):
+    _, whole, step = pairs[next(iter(pairs))]
+    pair = on_disk(whole, step)
+    wide, narrow = (parity_streaming.against_whole(*pair, sequences, tolerance=at) for at in (1e-2, 1e-12))
+    assert [a.allowed / b.allowed for a, b in zip(wide, narrow, strict=True)] == pytest.approx([1e10] * len(wide))

@@ -16,7 +16,7 @@ pipeline.yaml is fine: japanese-vowels
   trains     13 networks
   ships      2 students as auto
   benchmark  cpu, cuda; batch 1, 16; 1 thread
-  budgets    size at most 32 kB; latency.cpu.p95 at most 1 ms; quality.drop at most 2 %
+  budgets    size at most 32 kB; latency.cpu.p95 at most 1 ms; quality.drop at most 1 %
 next: compress plan pipeline.yaml, then compress run pipeline.yaml
 """
 

@@ -48,7 +48,7 @@ def test_the_file_at_the_root() -> None:
     assert budgets == {
         "size": ("size", None, None, "max", 32_000, "32 kB"),
         "latency.cpu.p95": ("latency", "cpu", 95, "max", 1000.0, "1 ms"),
-        "quality.drop": ("quality.drop", None, None, "max", 0.02, "2 %"),
+        "quality.drop": ("quality.drop", None, None, "max", 0.01, "1 %"),
     }
 
 

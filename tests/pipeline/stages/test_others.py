@@ -138,9 +138,8 @@ def test_evaluate_keeps_what_the_file_said(stages, made):
     before = made("evaluate/teacher/float32")
     assert done.facts == before.facts
     (outputs_file,) = done.files.values()
-    said, labels = np.load(outputs_file).argmax(axis=1), np.load(made("data") / "test.labels.npy")
+    said = np.load(outputs_file).argmax(axis=1)
     assert said.tolist() == done.facts["predicted"]
-    assert done.facts["right"] == np.flatnonzero(said == labels).tolist()
 
 
 def test_outputs_that_are_no_numbers_give_no_quality(stages, made, tmp_path):
