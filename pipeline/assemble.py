@@ -12,13 +12,11 @@ from numpy.typing import NDArray
 
 from .. import __version__
 from ..benchmarks import quality
-from . import findings as finding
-from . import gates as gating
+from . import findings as finding, gates as gating
 from .config.pipeline import PipelineConfig
 from .engine.task import Artifact
 from .planning import AUTO, FLOAT, TEACHER, Arm, arms, recipes, variant
-from .report import figures
-from .report import model as m
+from .report import figures, model as m
 
 # Written by the stages named; importing them would import what they compute with.
 _MODEL, _STEP, _LOGITS = "model.onnx", "step.onnx", "test.logits.npy"

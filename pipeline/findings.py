@@ -4,8 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from .report import figures
-from .report import model as m
+from .report import figures, model as m
 
 _LIBRARIES = ("torch", "lightning-fabric", "onnx", "onnxscript", "onnxruntime", "numpy", "scikit-learn", "sktime")
 

@@ -17,8 +17,7 @@ from .config.pipeline import PipelineConfig
 from .engine import events
 from .engine.disk import probe_writable
 from .engine.plan import Plan
-from .engine.run import RunResult
-from .engine.run import run as run_plan
+from .engine.run import RunResult, run as run_plan
 from .engine.store import Store
 from .engine.task import Artifact
 from .errors import ConfigError, EnvironmentFault, Fault, SeqpressError

@@ -16,8 +16,7 @@ from typing import Any
 from ..foreign import isolate
 from ..foreign.check_file import Checked, check_file, read_regular
 from ..foreign.check_tensors import FileRejected, quoted
-from . import golden_file
-from . import manifest as bundle_manifest
+from . import golden_file, manifest as bundle_manifest
 from .golden import BadGolden, replay
 from .graph_facts import BadGraphFacts, describe_graph, own_manifest
 from .manifest import BadManifest, BundleManifest, Graph, Role

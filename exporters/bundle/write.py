@@ -21,8 +21,7 @@ from pathlib import Path
 
 from ... import __version__
 from ..foreign.check_file import check_file
-from . import golden_file
-from . import manifest as bundle_manifest
+from . import golden_file, manifest as bundle_manifest
 from .golden import Golden
 from .graph_facts import describe_graph
 from .manifest import BundleManifest, Description, FileFacts, GoldenFacts, Graph

@@ -50,8 +50,7 @@ def export(
     """
     names = tuple(part.strip() for part in labels.split(",")) if labels else tuple(map(str, range(classes or 0)))
     _check(entry, names, bool(labels), classes)
-    from ..standalone.user_module import Request
-    from ..standalone.user_module import export as job
+    from ..standalone.user_module import Request, export as job
 
     folder = out or Path(entry.partition(":")[0].rpartition(".")[2])
     result = job(Request(entry, weights, inputs, names, folder, opset, streaming))

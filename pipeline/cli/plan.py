@@ -32,8 +32,7 @@ def plan(
     from ..config import load
     from ..config.references import check_references
     from ..engine.plan import status
-    from ..job import Request
-    from ..job import plan as build
+    from ..job import Request, plan as build
 
     loaded = load(path, overrides or [])
     check_references(loaded)

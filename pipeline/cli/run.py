@@ -35,8 +35,7 @@ def run(
     """
     from ..config import load
     from ..config.references import check_references
-    from ..job import Request
-    from ..job import run as run_job
+    from ..job import Request, run as run_job
     from .live import Live
 
     loaded = load(path, overrides or [])

@@ -6,25 +6,23 @@ measured is ``None`` beside the reason, never a zero. Raise ``SCHEMA_VERSION`` w
 
 from typing import Final, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import Field
+
+from .comparison import Comparison as Comparison
+from .part import Estimate as Estimate, Part as Part
+from .timing import (
+    ColdStart as ColdStart,
+    Energy as Energy,
+    Latency as Latency,
+    LatencyCell as LatencyCell,
+    Memory as Memory,
+    Paced as Paced,
+    Percentile as Percentile,
+    Scenarios as Scenarios,
+    Throughput as Throughput,
+)
 
 SCHEMA_VERSION: Final = 1
-
-
-class Part(BaseModel):
-    """Frozen, deaf to nothing, and without NaN or infinity: what could not be computed is None and says why."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-class Estimate(Part):
-    """A share with its interval: Wilson for a proportion, Bonett and Price for a paired difference."""
-
-    value: float
-    low: float
-    high: float
-    n: int
-    confidence: float = 0.95
 
 
 class Paired(Part):
@@ -44,40 +42,8 @@ class Quality(Part):
     split: str  # "test"
     estimate: Estimate | None  # None: not measured, see reason
     reason: str = ""
-    by_class: dict[str, float] = {}
+    by_class: dict[str, float] = Field(default_factory=dict)
     paired: tuple[Paired, ...] = ()
-
-
-class Percentile(Part):
-    """A latency percentile with its 99 % order-statistic interval; no value where n cannot support it."""
-
-    p: float  # 50, 90, 95
-    value_us: float | None
-    low_us: float | None
-    high_us: float | None
-    reason: str = ""  # "n too small: 44 samples, p95 needs 90"
-
-
-class LatencyCell(Part):
-    """One point of the batch x length grid on one provider."""
-
-    provider: str
-    batch: int
-    length: int
-    threads: int
-    n: int  # samples
-    min_us: float
-    percentiles: tuple[Percentile, ...]
-    faster_than_teacher: Estimate | None  # ratio teacher / this, interleaved in the same processes
-    histogram_us: tuple[float, ...] = ()  # up to 101 quantiles of the samples: 0 %, 1 %, … 100 %
-    noisy: bool = False
-    noise: str = ""
-
-
-class Latency(Part):
-    cells: tuple[LatencyCell, ...]
-    load_ms: float | None  # session creation, median over processes
-    first_run_ms: float | None
 
 
 class Tensor(Part):
@@ -162,6 +128,7 @@ class Variant(Part):
     ships: bool = False  # budgets and the student's headline are about this one
     latency_reason: str = ""  # why latency is None
     parity_reason: str = ""  # why parity is None
+    scenarios: Scenarios | None = None
 
 
 class SeedResult(Part):
@@ -199,7 +166,7 @@ class Distillation(Part):
     distilled_spread: float | None  # highest minus lowest seed
     control_mean: float | None
     control_spread: float | None
-    quantized_means: dict[str, float] = {}  # recipe -> mean test metric over seeds
+    quantized_means: dict[str, float] = Field(default_factory=dict)  # recipe -> mean test metric over seeds
     verdict: Literal["helped", "no clear gain", "hurt", "no control"]
     sentence: str
 
@@ -285,6 +252,14 @@ class ProviderFacts(Part):
     required: bool = False
 
 
+class Previous(Part):
+    """The last release that this run was compared with."""
+
+    source: str  # as the YAML gives it
+    digest: str  # of what was found there; empty where nothing was
+    reason: str = ""  # why there is no comparison
+
+
 class Environment(Part):
     machine: dict[str, str]  # cpu, cores, memory, kernel, container …
     libraries: dict[str, str]
@@ -337,3 +312,5 @@ class Report(Part):
     lineage: tuple[LineageEntry, ...]
     config_yaml: str
     run: RunFacts
+    previous: Previous | None = None  # None: no baseline was asked for
+    comparisons: tuple[Comparison, ...] = ()  # with the last release, one a shipped variant

@@ -17,8 +17,7 @@ import onnx
 from numpy.typing import NDArray
 
 from ...exporters import non_finite
-from ...exporters.bundle import golden_file
-from ...exporters.bundle import manifest as bundle_manifest
+from ...exporters.bundle import golden_file, manifest as bundle_manifest
 from ...exporters.bundle.golden import BadGolden
 from ...exporters.bundle.graph_facts import own_manifest
 from ...exporters.bundle.manifest import BadManifest, BundleManifest

@@ -3,8 +3,7 @@ import importlib
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from scipy import stats
 from seqpress.benchmarks import statistics as s
 

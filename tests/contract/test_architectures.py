@@ -2,8 +2,7 @@
 
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from seqpress.models.contract import NotCausal
 from seqpress.models.registry import architectures, build
 from small_networks import FORMS, classifier, encoder, every_form, every_pooling

@@ -17,10 +17,8 @@ import onnx
 import pytest
 from artifacts import manifest as described
 from bundles import SEQUENCES, STATES, own, parts
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from seqpress.exporters.bundle import golden_file
-from seqpress.exporters.bundle import manifest as bundle_manifest
+from hypothesis import given, settings, strategies as st
+from seqpress.exporters.bundle import golden_file, manifest as bundle_manifest
 from seqpress.exporters.bundle.golden import BadGolden, golden_of_feeds, make_golden, replay
 from seqpress.exporters.bundle.graph_facts import own_manifest
 from seqpress.exporters.bundle.manifest import BadManifest, Description, NonFinite, Tolerance

@@ -8,8 +8,7 @@ import onnxruntime as ort
 import pytest
 import torch
 from artifacts import FEATURES, manifest, network
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from onnx import TensorProto, numpy_helper
 from seqpress.exporters.cleanup import check, to_bytes
 from seqpress.exporters.quantize import qdq

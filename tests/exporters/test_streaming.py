@@ -9,11 +9,9 @@ import onnxruntime as ort
 import pytest
 import torch
 from artifacts import CLASSES, FEATURES, manifest, network
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from onnx import numpy_helper
-from seqpress.exporters import manifest as manifests
-from seqpress.exporters import parity, parity_streaming
+from seqpress.exporters import manifest as manifests, parity, parity_streaming
 from seqpress.exporters.cleanup import to_bytes
 from seqpress.exporters.manifest import Manifest, StateSpec, initial_states
 from seqpress.exporters.quantize.registry import recipe

@@ -1,8 +1,7 @@
 """Gates: every metric on both sides of its limit, with and without an interval, and the verdict on the terminal."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from measured import cell, estimate, footprint, gap, latency, paired, percentile, quality, variant
 from seqpress.pipeline import gates
 from seqpress.pipeline.cli.verdict import failed

@@ -4,8 +4,7 @@ from collections import Counter
 
 import pytest
 from command import SEEDS, TINY
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 from seqpress.pipeline import job, planning
 from seqpress.pipeline.config import load
 from seqpress.pipeline.engine.plan import Plan, status

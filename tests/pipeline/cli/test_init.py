@@ -4,8 +4,7 @@ import itertools
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 from seqpress.pipeline.cli import init
 from seqpress.pipeline.cli.template import render
 from seqpress.pipeline.config import load

@@ -9,8 +9,7 @@ import numpy as np
 import onnx
 import pytest
 from bundles import parts
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from onnx import helper, numpy_helper
 from seqpress.pipeline.cli.app import execute
 

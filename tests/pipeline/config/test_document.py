@@ -6,8 +6,7 @@ import time
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from seqpress.pipeline.config import load
 from seqpress.pipeline.config.document import MAX_BYTES, MAX_FAULTS, decode, parse, scalar
 from seqpress.pipeline.errors import ConfigError, Fault

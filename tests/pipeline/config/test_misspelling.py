@@ -5,8 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from seqpress.pipeline.config import load
 from seqpress.pipeline.config.document import Mark, Node, parse
 from seqpress.pipeline.config.guide import topics

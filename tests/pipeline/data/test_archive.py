@@ -13,8 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from seqpress.pipeline.data import archive, load_source, source_digest
 from seqpress.pipeline.data.archive import Archive
 from seqpress.pipeline.errors import EnvironmentFault, InputRejected, SeqpressError

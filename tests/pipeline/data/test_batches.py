@@ -1,8 +1,7 @@
 """Batches are a pure function of lengths, seed and epoch; every item comes once; little of them is padding."""
 
 import numpy as np
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from seqpress.pipeline.data import length_batches, ordered_batches
 from seqpress.pipeline.data.batches import shuffled
 

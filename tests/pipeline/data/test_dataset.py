@@ -8,8 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from seqpress.pipeline.data import Dataset, Sequences, load_source
 from seqpress.pipeline.data.normalise import fit
 from seqpress.pipeline.errors import InputRejected

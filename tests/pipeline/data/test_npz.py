@@ -6,8 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 from seqpress.pipeline.data import Dataset, load_source, source_digest
 
 Make = Callable[..., dict[str, Any]]

@@ -6,8 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from seqpress.pipeline.data import load_source
 from seqpress.pipeline.data.batches import shuffled
 from seqpress.pipeline.data.splits import by_class, by_group

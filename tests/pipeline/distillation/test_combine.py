@@ -5,9 +5,7 @@ import pickle
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import settings as limits
-from hypothesis import strategies as st
+from hypothesis import given, settings as limits, strategies as st
 from seqpress.pipeline.distillation.contract import Term, combine
 from seqpress.pipeline.distillation.hard_labels import hard_labels
 from seqpress.pipeline.distillation.registry import terms

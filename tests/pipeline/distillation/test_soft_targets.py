@@ -3,9 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import settings as limits
-from hypothesis import strategies as st
+from hypothesis import given, settings as limits, strategies as st
 from hypothesis.extra import numpy as arrays
 from seqpress.pipeline.distillation.soft_targets import soft_targets
 from seqpress.pipeline.training.batch import Batch

@@ -4,8 +4,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from seqpress.pipeline.engine import keys
 from seqpress.pipeline.engine.keys import canonical, differences, digest_of, plain, preimage_of
 from seqpress.pipeline.engine.task import Task

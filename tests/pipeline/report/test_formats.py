@@ -11,8 +11,7 @@ from xml.etree import ElementTree as Tree
 
 import jsonschema
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 from rich.console import Console
 from seqpress.pipeline.errors import ConfigError, EnvironmentFault
 from seqpress.pipeline.report import as_json, html, junit, markdown, terminal

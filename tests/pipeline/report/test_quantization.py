@@ -3,8 +3,7 @@
 import re
 
 import pytest
-from seqpress.pipeline.report import drift, html, junit, markdown, quantization, terminal, view
-from seqpress.pipeline.report import model as m
+from seqpress.pipeline.report import drift, html, junit, markdown, model as m, quantization, terminal, view
 
 
 def changed(report: m.Report, **update: object) -> m.Report:

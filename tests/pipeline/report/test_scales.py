@@ -3,8 +3,7 @@
 import math
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from seqpress.pipeline.report import figures, scales, scatter, svg
 
 finite = st.floats(allow_nan=False, allow_infinity=False)

@@ -10,8 +10,7 @@ from seqpress.pipeline.data.digest import source_digest
 from seqpress.pipeline.data.load import load_source
 from seqpress.pipeline.engine.task import Artifact
 from seqpress.pipeline.errors import InputRejected, StageFailed
-from seqpress.pipeline.stages import baseline, best, evaluate, outputs, teach, verify
-from seqpress.pipeline.stages import data as data_stage
+from seqpress.pipeline.stages import baseline, best, data as data_stage, evaluate, outputs, teach, verify
 from seqpress.pipeline.stages.outputs import LOGITS
 from seqpress.pipeline.training import files, networks
 from speech import project

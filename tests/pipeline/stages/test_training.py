@@ -11,8 +11,7 @@ from seqpress.models.network import count_parameters
 from seqpress.pipeline.data.dataset import Dataset
 from seqpress.pipeline.distillation.hard_labels import hard_labels
 from seqpress.pipeline.errors import InputRejected, StageFailed
-from seqpress.pipeline.stages import distill, teach
-from seqpress.pipeline.stages import training as shared
+from seqpress.pipeline.stages import distill, teach, training as shared
 from seqpress.pipeline.training import files, networks
 from seqpress.pipeline.training.batch import Split
 from seqpress.pipeline.training.loop import evaluate

@@ -4,9 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import settings as limits
-from hypothesis import strategies as st
+from hypothesis import given, settings as limits, strategies as st
 from seqpress.pipeline.tasks.baseline import mean_std, mean_std_logistic_regression
 from toy_data import dataset, sequences
 

@@ -6,9 +6,7 @@ import pickle
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import settings as limits
-from hypothesis import strategies as st
+from hypothesis import given, settings as limits, strategies as st
 from lightning_fabric import Fabric
 from lightning_fabric.plugins import MixedPrecision
 from seqpress.pipeline.distillation.hard_labels import hard_labels

@@ -1,8 +1,7 @@
 import math
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from seqpress.pipeline.training.schedule import factor
 
 runs = st.tuples(st.integers(1, 400), st.floats(0, 0.5))
