@@ -121,7 +121,7 @@ class Manifest:
             }
             states = tuple(StateSpec(**_tuples(state)) for state in given.pop("states", ()))
             return cls(**_tuples(given), states=states)
-        except (json.JSONDecodeError, TypeError) as error:
+        except (json.JSONDecodeError, TypeError, AttributeError, RecursionError) as error:
             raise NotOurs(f"no readable seqpress metadata in this ONNX file: {error}") from error
 
 

@@ -163,10 +163,10 @@ class _Planner:
 
     def _teacher(self) -> list[Task]:
         teacher = self.config.teacher
-        content = {}
+        weights_sha256 = ""
         if teacher.weights:
             with open_regular(self.folder / teacher.weights, "teacher.weights", teacher.weights) as file:
-                content["weights"] = sha256(file)
+                weights_sha256 = sha256(file)
         options = {
             "network": _network(teacher),
             "train": teacher.train.model_dump(mode="json"),
@@ -174,6 +174,7 @@ class _Planner:
             "task": self.config.task,
             "placement": self.placement,
             "weights": teacher.weights,
+            "weights_sha256": weights_sha256,
         }
         trained = self._task(
             TEACHER,
@@ -181,7 +182,6 @@ class _Planner:
             options,
             {"data": "data"},
             _TRAINING,
-            content=content,
             domain=self.domain,
             weight=10.0,
         )

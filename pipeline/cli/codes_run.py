@@ -73,6 +73,7 @@ _STAGES = {
     "stage.nothing-quantized": Code(
         "A recipe made no weight smaller than float32.", "Take the recipe out of quantize for this student."
     ),
+    "model.changed": Code("A weights file changed while it was used.", "Run again when nothing writes to it."),
     "model.weights": Code(
         "teacher.weights lacks a tensor of the network, or has it in another shape.",
         "Set teacher to the sizes that the file was saved with.",

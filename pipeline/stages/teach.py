@@ -20,14 +20,16 @@ from . import training
 
 
 def run(given: Mapping[str, Artifact], options: Mapping[str, Any], into: Path, context: Context) -> Outcome:
-    """Inputs: ``data``. Options: ``network``, ``train``, ``seed``, ``task``, ``placement``, ``weights``."""
+    """Inputs: ``data``. Options: ``network``, ``train``, ``seed``, ``task``, ``placement``, ``weights``,
+    ``weights_sha256`` (at plan time)."""
     dataset = Dataset.read(given["data"].files)
     task = task_named(options["task"])
     network, specification = training.build(dataset, options["network"], task, options["seed"])
     place = training.placement(options, context)
     validation = Split(dataset.validation)
     if options["weights"]:
-        networks.load_foreign(network, Path(context.local["folder"]) / options["weights"], "teacher.weights")
+        path = Path(context.local["folder"]) / options["weights"]
+        networks.load_foreign(network, path, "teacher.weights", options["weights_sha256"])
         loss, metric = place.alone().launch(_measure, network, validation, task)
         history = History(best=Epoch(0, 0.0, loss, metric))
         return training.write(network, specification, history, into)

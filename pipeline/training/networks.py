@@ -9,11 +9,12 @@ from typing import Any
 import torch
 from numpy.typing import NDArray
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load as from_bytes, load_file, save_file
 
 from ...models.network import SequenceClassifier
 from ...models.pooling import PoolingName
 from ...models.registry import build
+from ..data.files import open_regular, sha256
 from ..errors import Fault, InputRejected
 from .files import SPECIFICATION, WEIGHTS
 
@@ -67,15 +68,27 @@ def load(weights: Path, specification: Path) -> tuple[SequenceClassifier, Specif
     return network.eval(), spec
 
 
-def load_foreign(network: SequenceClassifier, weights: Path, where: str) -> None:
+def load_foreign(network: SequenceClassifier, weights: Path, where: str, expected: str) -> None:
     """Fill a network with a user's own safetensors file; standardisation stays that of the data.
 
+    Args:
+        network: of the architecture that the weights are for.
+        weights: the file.
+        where: the option that named it.
+        expected: its sha256 when the task's key was made.
+
     Raises:
-        InputRejected: not a safetensors file, or tensors that do not fit, all of them named.
+        InputRejected: other bytes by now, not a safetensors file, or tensors that do not fit, all of them named.
     """
+    with open_regular(weights, where, weights.name) as file:
+        found = sha256(file)
+        file.seek(0)
+        content = file.read()
+    if found != expected:
+        raise InputRejected(Fault("model.changed", where, "must not change during a run", repr(weights.name)))
     try:
-        state = load_file(weights)
-    except (SafetensorError, OSError) as error:
+        state = from_bytes(content)
+    except SafetensorError as error:
         hint = "save the weights with safetensors.torch.save_file"
         raise InputRejected(
             Fault("model.unreadable", where, "must be a safetensors file", repr(weights.name), f"{error}\n{hint}")

@@ -101,6 +101,23 @@ def test_a_foreign_file_is_not_ours():
         Manifest.read(foreign)
 
 
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("states", "[5]"),
+        ("states", "7"),
+        ("states", '{"name": 1}'),
+        ("labels", "{"),
+        ("labels", "[" * 100_000),
+        ("x", "1"),
+    ],
+)
+def test_damaged_facts_are_not_ours(exported, key, value):
+    props = {prop.key: prop.value for prop in exported["gru"][1].metadata_props}
+    with pytest.raises(NotOurs, match="no readable seqpress metadata"):
+        Manifest.from_props({**props, f"seqpress.{key}": value})
+
+
 def test_a_frozen_axis_is_refused():
     frozen = onnx.parser.parse_model(
         '<ir_version: 8, opset_import: ["":18]> g (float[2,7] x) => (float[2,7] y) { y = Relu(x) }'

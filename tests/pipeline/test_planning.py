@@ -239,12 +239,12 @@ def test_weights_are_known_by_their_content(tiny, tmp_path):
     (tmp_path / "pipeline.yaml").write_text(TINY.replace("train: {epochs: 3}", "weights: w.st"), encoding="utf-8")
     (tmp_path / "w.st").write_bytes(b"one")
 
-    def content():
-        return job.plan(job.Request(load(tmp_path / "pipeline.yaml"))).tasks["teacher"].content
+    def digest():
+        return job.plan(job.Request(load(tmp_path / "pipeline.yaml"))).tasks["teacher"].options["weights_sha256"]
 
-    before = content()
+    before = digest()
     (tmp_path / "w.st").write_bytes(b"two")
-    assert content() != before
+    assert digest() != before
     (tmp_path / "w.st").unlink()
     with pytest.raises((ConfigError, InputRejected), match=r"w\.st"):
-        content()
+        digest()

@@ -1,5 +1,6 @@
 """Teach and distill: what they leave, that both arms of a seed are a fair pair, and how they fail."""
 
+import hashlib
 import json
 import math
 
@@ -169,10 +170,14 @@ def test_divergence_in_the_first_epoch_has_nothing_to_keep(stages, data, trainin
 # -- a teacher of the user's own -------------------------------------------------------------------------
 
 
+def digest(folder):
+    return hashlib.sha256((folder / "own.safetensors").read_bytes()).hexdigest()
+
+
 def test_given_weights_are_measured_and_not_trained(stages, data, training, tmp_path):
     trained = stages.run(teach, {"data": data}, weights=None, **training())
     save_file(load_file(trained / files.WEIGHTS), tmp_path / "own.safetensors")
-    given = stages.run(teach, {"data": data}, weights="own.safetensors", **training())
+    given = stages.run(teach, {"data": data}, weights="own.safetensors", weights_sha256=digest(tmp_path), **training())
     assert (given / files.WEIGHTS).read_bytes() == (trained / files.WEIGHTS).read_bytes()
     assert json.loads((given / "history.json").read_text()) == []
     best = trained.facts["best"] | {"epoch": 0, "train_loss": 0.0}
@@ -183,4 +188,4 @@ def test_given_weights_are_measured_and_not_trained(stages, data, training, tmp_
 def test_given_weights_that_do_not_fit_are_refused(stages, data, training, tmp_path):
     save_file({"output.bias": torch.zeros(4)}, tmp_path / "own.safetensors")
     with pytest.raises(InputRejected, match=r"teacher\.weights needs tensor 'output\.weight'"):
-        stages.run(teach, {"data": data}, weights="own.safetensors", **training())
+        stages.run(teach, {"data": data}, weights="own.safetensors", weights_sha256=digest(tmp_path), **training())

@@ -1,5 +1,6 @@
 """Networks as files: what was saved comes back bit for bit, and what does not fit is named to the last tensor."""
 
+import hashlib
 from dataclasses import replace
 
 import numpy as np
@@ -74,8 +75,13 @@ def foreign(spec, state, folder):
     """A network filled from a file of ``state``."""
     save_file(state, folder / "theirs.safetensors")
     network = spec.network(MEAN, STD)
-    networks.load_foreign(network, folder / "theirs.safetensors", "teacher.weights theirs.safetensors")
+    path = folder / "theirs.safetensors"
+    networks.load_foreign(network, path, "teacher.weights theirs.safetensors", digest(path))
     return network
+
+
+def digest(path):
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def test_weights_are_taken_and_standardisation_stays_that_of_the_data(spec, tmp_path):
@@ -129,5 +135,17 @@ def test_weights_that_are_no_numbers_are_refused(spec, tmp_path):
 def test_another_kind_of_file_is_refused(spec, tmp_path, content):
     (tmp_path / "w.bin").write_bytes(content)
     with pytest.raises(InputRejected, match=r"must be a safetensors file; got 'w\.bin'") as caught:
-        networks.load_foreign(spec.network(MEAN, STD), tmp_path / "w.bin", "teacher.weights")
+        networks.load_foreign(
+            spec.network(MEAN, STD), tmp_path / "w.bin", "teacher.weights", digest(tmp_path / "w.bin")
+        )
     assert caught.value.faults[0].code == "model.unreadable"
+
+
+def test_weights_that_changed_since_the_plan_are_refused(spec, tmp_path):
+    foreign(spec, spec.network(MEAN, STD).state_dict(), tmp_path)
+    path = tmp_path / "theirs.safetensors"
+    planned = digest(path)
+    save_file(spec.network(MEAN + 1, STD).state_dict(), path)
+    with pytest.raises(InputRejected, match="must not change during a run") as caught:
+        networks.load_foreign(spec.network(MEAN, STD), path, "teacher.weights", planned)
+    assert caught.value.faults[0].code == "model.changed"
