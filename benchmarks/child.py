@@ -10,26 +10,24 @@ caches, which a deployment with one model does not. And only bound buffers are t
 """
 
 import gc
-import json
-import os
 import random
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from itertools import cycle
 from statistics import median
-from typing import Any, TextIO
+from typing import Any
 
 import numpy as np
 import onnxruntime as ort
 
 from . import machine, providers
+from .process import Say, pin, serve
 
 _SETTLE_RUNS = 3
-_WARM_RUNS = 30
-_WARM_AGREEMENT = 0.02
+WARM_RUNS = 30
+WARM_AGREEMENT = 0.02
 
 
 @dataclass(frozen=True)
@@ -43,12 +41,15 @@ class Job:
     samples: int  # wanted per contender and point in this launch
     provider: str = "cpu"
     feeds: str = ""
+    fallback: str = "error"  # "warn": who fell back is timed all the same
     least_rounds: int = 8
     most_rounds: int = 20
     block_runs: int = 10  # at least
     block_ns: int = 2_000_000  # at least
     point_budget_ns: int = 150_000_000  # cheap points get rounds beyond the least until this is spent
     warm_cap_ns: int = 300_000_000
+    warm_process_ns: int = 500_000_000  # once, over all contenders, before the first point
+    plain_runs: int = 3  # per block, the first of them not counted; 0: bound buffers alone
 
 
 @dataclass
@@ -66,7 +67,8 @@ class Launch:
     cores: list[int] = field(default_factory=list)
     load_ns: dict[str, int] = field(default_factory=dict)
     first_run_ns: dict[str, int] = field(default_factory=dict)
-    placed: dict[str, tuple[int, int]] = field(default_factory=dict)  # nodes on the provider, all nodes
+    placed: dict[str, providers.Placement] = field(default_factory=dict)
+    buffers: str = ""  # device type of the memory that bound buffers lie in
     failed: dict[str, tuple[str, str]] = field(default_factory=dict)  # id -> (kind, reason)
     points: list[dict[str, Timed]] = field(default_factory=list)
     noise: dict[str, float] = field(default_factory=dict)
@@ -80,9 +82,6 @@ class _Runner:
     run_ns: float = 0.0
 
 
-Say = Callable[[str, str], None]
-
-
 def measure(job: Job, say: Say) -> Launch:
     """Load all, try all at all points, then time the points one after the other."""
     launch = Launch(cores=pin(job.threads))
@@ -94,6 +93,9 @@ def measure(job: Job, say: Say) -> Launch:
         for contender, session in sessions.items()
         if (made := _try_out(job, contender, session, feeds, launch, say)) is not None
     }
+    launch.buffers = providers.buffers_on(job.provider)
+    say("", "warming up")
+    _warm_process(job, [made[0] for made in runners.values()])
     rng = random.Random(job.seed)
     before = machine.noise_snapshot()
     for at, (batch, length) in enumerate(job.points):
@@ -101,15 +103,6 @@ def measure(job: Job, say: Say) -> Launch:
         launch.points.append(_time_point(job, {one: made[at] for one, made in runners.items()}, rng))
     launch.noise = machine.noise_between(before, machine.noise_snapshot())
     return launch
-
-
-def pin(threads: int) -> list[int]:
-    """One core a thread, the last ones (the first serves most interrupts); empty where this cannot be."""
-    cores = machine.usable_cores()[-threads:]
-    if not hasattr(os, "sched_setaffinity"):
-        return []
-    os.sched_setaffinity(0, cores)
-    return cores
 
 
 def _feeds(stored: Mapping[str, Any], points: int) -> list[list[dict[str, Any]]]:
@@ -137,18 +130,18 @@ def _load(job: Job, launch: Launch, say: Say) -> dict[str, ort.InferenceSession]
             start = time.perf_counter_ns()
             session = providers.open_session(job.contenders[contender], job.provider, job.threads)
             took = time.perf_counter_ns() - start
-            placed = providers.proof(session, job.provider)
-        except providers.ProviderFellBack as error:
-            launch.failed[contender] = ("fell back", str(error))
+            placed = providers.placement(session, job.provider)
         except providers.ProviderAbsent as error:
             launch.failed[contender] = ("absent", str(error))
         except providers.RUNTIME_ERRORS as error:
             launch.failed[contender] = ("refused", providers.first_line(error))
         else:
-            if not warming:
+            if placed.fell_back and job.fallback == "error":
+                launch.failed[contender] = ("fell back", providers.fell_back(placed))
+            elif not warming:
                 sessions[contender] = session
                 launch.load_ns[contender] = took
-                launch.placed[contender] = (placed.on_provider, placed.nodes)
+                launch.placed[contender] = placed
     return sessions
 
 
@@ -195,10 +188,18 @@ def _time_point(job: Job, runners: dict[str, _Runner], rng: random.Random) -> di
                 runner = runners[contender]
                 _block(runner.bound, _SETTLE_RUNS)
                 timed[contender].blocks_ns.append(_block(runner.bound, runner.block_runs))
-                timed[contender].plain_ns += _block(runner.plain, 3)[1:]
+                timed[contender].plain_ns += _block(runner.plain, job.plain_runs)[1:]
     finally:
         gc.enable()
     return timed
+
+
+def _warm_process(job: Job, runners: list[_Runner]) -> None:
+    """Clocks, caches and lazy code of the whole process, in turns, so that the first point is like the others."""
+    start = time.perf_counter_ns()
+    while runners and time.perf_counter_ns() - start < job.warm_process_ns:
+        for runner in runners:
+            _block(runner.bound, 1)
 
 
 def _warm_up(job: Job, runner: _Runner) -> None:
@@ -208,10 +209,10 @@ def _warm_up(job: Job, runner: _Runner) -> None:
     while True:
         now = median(_block(runner.bound, runner.block_runs))
         seen += runner.block_runs
-        steady = seen >= _WARM_RUNS and abs(now - last) <= _WARM_AGREEMENT * now
+        steady = seen >= WARM_RUNS and abs(now - last) <= WARM_AGREEMENT * now
         spent = time.perf_counter_ns() - start
         last, runner.run_ns = now, now
-        if (steady and spent >= job.block_ns) or (seen >= _WARM_RUNS and spent >= job.warm_cap_ns):
+        if (steady and spent >= job.block_ns) or (seen >= WARM_RUNS and spent >= job.warm_cap_ns):
             break
     wanted = max(job.block_runs, -(-job.block_ns // max(int(runner.run_ns), 1)))
     runner.block_runs = min(wanted, 1000)
@@ -223,7 +224,7 @@ def _rounds(job: Job, runners: list[_Runner]) -> int:
         return 0
     fewest = min(runner.block_runs for runner in runners)
     least = max(job.least_rounds, -(-job.samples // fewest))
-    round_ns = sum((runner.block_runs + _SETTLE_RUNS + 3) * runner.run_ns for runner in runners)
+    round_ns = sum((runner.block_runs + _SETTLE_RUNS + job.plain_runs) * runner.run_ns for runner in runners)
     affordable = int(job.point_budget_ns // max(round_ns, 1.0))
     return max(least, min(affordable, job.most_rounds))
 
@@ -239,34 +240,9 @@ def _block(calls: Iterator[Callable[[], object]], runs: int) -> list[int]:
     return times
 
 
-def die_with_parent() -> None:
-    """Ask Linux to end this process when its parent does, so that a killed run leaves none behind."""
-    if sys.platform != "linux":
-        return
-    import ctypes
-    import signal
-
-    pr_set_pdeathsig = 1
-    ctypes.CDLL(None, use_errno=True).prctl(pr_set_pdeathsig, signal.SIGKILL)
-
-
-def _lines(into: TextIO) -> Callable[[dict[str, object]], None]:
-    def write(line: dict[str, object]) -> None:
-        into.write(json.dumps(line) + "\n")
-        into.flush()
-
-    return write
-
-
 def main() -> None:
-    """Entry of the process. Whatever libraries print goes to stderr; stdout carries the lines alone."""
-    die_with_parent()
-    with os.fdopen(os.dup(1), "w", encoding="utf-8") as out:
-        os.dup2(2, 1)
-        write = _lines(out)
-        job = Job(**json.load(sys.stdin))
-        launch = measure(job, lambda contender, doing: write({"contender": contender, "doing": doing}))
-        write({"result": asdict(launch)})
+    """Entry of the process."""
+    serve(lambda job, say: asdict(measure(Job(**job), say)))
 
 
 if __name__ == "__main__":

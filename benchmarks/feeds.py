@@ -3,7 +3,9 @@
 Real values, because random ones can leave the range that a trained network saturates or a quantizer clips in.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -98,3 +100,15 @@ def _cut(
     steps = np.arange(length)
     rows = np.stack([offsets[item] + steps % sizes[item] for item in chosen])
     return np.ascontiguousarray(values[rows], dtype=np.float32)
+
+
+def store(points: Sequence[Point], path: Path) -> None:
+    """Write all feeds to an npz file under ``point/variant/input``, as a timing child reads them."""
+    arrays: dict[str, NDArray[np.generic]] = {
+        f"{at}/{variant}/{name}": array
+        for at, point in enumerate(points)
+        for variant, feeds in enumerate(point.feeds)
+        for name, array in feeds.items()
+    }
+    with path.open("wb") as file:
+        np.savez(file, **arrays)  # type: ignore[arg-type]  # numpy's stub takes keyword arrays for its own flag

@@ -6,29 +6,33 @@ runs in them; here their samples become statistics. Who dies, hangs or falls sho
 """
 
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from . import machine, providers
-from .child import Job
+from .child import WARM_AGREEMENT, WARM_RUNS, Job
 from .feeds import Point
 from .launches import CHILD, Series, run_launches
 from .statistics import Estimate, Percentile, clustered_ratio, minimum_samples, percentile
 
-PERCENTILES = (50.0, 90.0, 95.0)
+PERCENTILES = (50.0, 90.0, 95.0, 99.0)
+CLAIM = 95.0  # what samples are made to support where nobody says more
+ANSWER_TOLERANCE = 0.01  # of the largest output; half precision stays below it, another computation does not
 NOISY_SPREAD = 0.25  # of the median: the middle half of the samples, or the launches' medians
 
 
 @dataclass(frozen=True)
 class LatencyCell:
-    """One contender at one point of the grid on one provider, bound buffers, all launches pooled.
+    """One contender at one point of the grid on one provider, all launches pooled.
 
+    ``percentiles`` are of bound buffers, on the provider's own memory where it has one: device-resident times.
+    ``run_p50`` is the median of plain ``session.run()`` with numpy in and out: end to end, with what it copies.
     ``percentiles`` carry 99 % order-statistic intervals, widened to the same percentile of each launch alone,
     because launches differ by more than the samples in one of them do.
     """
@@ -44,6 +48,7 @@ class LatencyCell:
     histogram_us: tuple[float, ...]  # 101 quantiles: 0 %, 1 %, … 100 %
     noisy: bool
     noise: str
+    run_p50: Percentile | None = None
 
 
 @dataclass(frozen=True)
@@ -56,17 +61,6 @@ class Latency:
     cells: tuple[LatencyCell, ...]
     load_ms: float | None
     first_run_ms: float | None
-
-
-@dataclass(frozen=True)
-class PlainRun:
-    """Median of ``session.run()`` with numpy in and out, beside the bound number of the same cell."""
-
-    contender: str
-    provider: str
-    batch: int
-    length: int
-    p50: Percentile
 
 
 @dataclass(frozen=True)
@@ -84,12 +78,23 @@ class Unmeasured:
 
 @dataclass(frozen=True)
 class ProviderFacts:
-    """A provider that was asked for: whether it was used, with the proof, or why not."""
+    """A provider that was asked for: whether it was used, with the proof, or why not.
+
+    Counts are over all contenders that were measured on it; ``None`` where nothing was profiled.
+    """
 
     name: str
     available: bool
     reason: str
     required: bool = False
+    fell_back: bool = False  # some contender's weights ran elsewhere, measured all the same or not
+    node_share: float | None = None  # of nodes that ran on it, 0 to 1
+    time_share: float | None = None  # of the time inside nodes, 0 to 1: the contenders' mean
+    copies: int | None = None  # of tensors between memories, in a run of the contender with most
+    switches: int | None = None  # from one provider to another, in a run of the contender with most
+    buffers: str = ""  # memory that bound buffers lay in: "cpu", "cuda"
+    answer_gap: float | None = None  # largest difference from the CPU's answers, over the largest of them
+    answers_differ: bool = False  # by more than half precision explains
 
 
 @dataclass(frozen=True)
@@ -99,7 +104,6 @@ class Measurement:
     latency: dict[str, Latency]
     unmeasured: tuple[Unmeasured, ...]
     providers: tuple[ProviderFacts, ...]
-    plain_runs: tuple[PlainRun, ...]
     settings: dict[str, str]  # how it was measured
     noise: dict[str, str]  # what disturbed it
 
@@ -115,6 +119,9 @@ def measure(
     launches: int = 3,
     samples: int = 200,
     seed: int = 0,
+    claim: float = CLAIM,
+    percentiles: Sequence[float] = PERCENTILES,
+    fallback: Literal["error", "warn"] = "error",
     timeout_s: float = 300.0,
     child: Sequence[str] = CHILD,
 ) -> Measurement:
@@ -124,11 +131,15 @@ def measure(
         contenders: id to model file; all take inputs out of the points' feeds.
         points: the grid with its feeds, see `feeds.grid`.
         reference: the contender that the others' ``faster_than_teacher`` refers to.
-        provider_names: such as ``cpu`` and ``cuda``; one that is not there yields facts, no error.
+        provider_names: of the shelf, such as ``cpu`` and ``cuda``; one that is not there yields facts, no error.
         required: those of them that the caller will insist on; only passed on to the facts.
         threads: intra-op threads, one core each.
         launches: fresh processes per provider, from 1; the ratio's interval needs 2 or more to mean much.
-        samples: least timed runs per contender and point over all launches; raised to what p95 needs (90).
+        samples: least timed runs per contender and point over all launches; raised to what ``claim`` needs.
+        claim: the highest percentile that someone will judge: 95 needs 90 runs, 99 needs 459.
+        percentiles: to report; one that the runs do not support says "n too small" and has no value.
+        fallback: whether a contender whose weights ran on another provider has no numbers, or is timed all the
+            same; either way the provider's facts say so.
         timeout_s: of one child process; it is killed then.
         child: the command that does the timing; tests replace it.
 
@@ -141,19 +152,30 @@ def measure(
         points=[(point.batch, point.length) for point in points],
         threads=threads,
         seed=seed,
-        samples=-(-max(samples, minimum_samples(max(PERCENTILES))) // launches),
+        samples=-(-max(samples, minimum_samples(claim)) // launches),
+        fallback=fallback,
     )
     present = [one.name for one in found if one.available]
     series = _run_all(job, points, present, launches, timeout_s, child)
-    everyone = {one: _latency(one, points, series, reference, threads, seed) for one in contenders}
+    asked = _Asked(reference, threads, seed, tuple(percentiles))
+    everyone = {one: _latency(one, points, series, asked) for one in contenders}
     return Measurement(
         latency={one: latency for one, latency in everyone.items() if latency is not None},
         unmeasured=tuple(_unmeasured(series)),
         providers=tuple(_provider_facts(one, series.get(one.name), one.name in required) for one in found),
-        plain_runs=tuple(_plain_runs(contenders, points, series)),
-        settings=_settings(threads, launches, series),
+        settings=_settings(job, launches, series),
         noise=machine.describe_noise([one.noise for run in series.values() for one in run.launches]),
     )
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What every cell needs to know."""
+
+    reference: str | None
+    threads: int
+    seed: int
+    percentiles: tuple[float, ...]
 
 
 def _check(
@@ -207,18 +229,14 @@ def _latency(
     contender: str,
     points: Sequence[Point],
     series: Mapping[str, Series],
-    reference: str | None,
-    threads: int,
-    seed: int,
+    asked: _Asked,
 ) -> Latency | None:
     """All providers' cells of one contender; None where none could be measured."""
     runs = {name: run for name, run in series.items() if run.measured(contender)}
     if not runs:
         return None
     cells = tuple(
-        _cell(contender, name, point, at, run, reference, threads, seed)
-        for name, run in runs.items()
-        for at, point in enumerate(points)
+        _cell(contender, name, point, at, run, asked) for name, run in runs.items() for at, point in enumerate(points)
     )
     first = next(iter(runs.values())).launches  # of the first provider asked for: usually the CPU
     return Latency(
@@ -228,37 +246,30 @@ def _latency(
     )
 
 
-def _cell(
-    contender: str,
-    provider: str,
-    point: Point,
-    at: int,
-    run: Series,
-    reference: str | None,
-    threads: int,
-    seed: int,
-) -> LatencyCell:
+def _cell(contender: str, provider: str, point: Point, at: int, run: Series, asked: _Asked) -> LatencyCell:
     blocks = run.blocks_ns(contender, at)
     by_launch = [np.concatenate([np.asarray(block) for block in one]) / 1e3 for one in blocks]
     pooled = np.concatenate(by_launch)
-    ratio = None
+    plain = np.concatenate([np.asarray(one.points[at][contender].plain_ns) for one in run.launches]) / 1e3
+    ratio, reference = None, asked.reference
     if reference is not None and reference != contender and run.measured(reference):
         against = run.blocks_ns(reference, at)
         pairs = zip(against, blocks, strict=True)
-        ratio = clustered_ratio([_log_ratios(these, those) for these, those in pairs], seed=seed)
+        ratio = clustered_ratio([_log_ratios(these, those) for these, those in pairs], seed=asked.seed)
     noise = _noise(pooled, by_launch)
     return LatencyCell(
         provider,
         point.batch,
         point.length,
-        threads,
+        asked.threads,
         n=len(pooled),
         min_us=float(pooled.min()),
-        percentiles=tuple(_widened(percentile(pooled, p), by_launch) for p in PERCENTILES),
+        percentiles=tuple(_widened(percentile(pooled, p), by_launch) for p in asked.percentiles),
         faster_than_teacher=ratio,
         histogram_us=tuple(float(q) for q in np.quantile(pooled, np.linspace(0, 1, 101))),
         noisy=bool(noise),
         noise=noise,
+        run_p50=percentile(plain, 50),
     )
 
 
@@ -288,34 +299,74 @@ def _noise(pooled: NDArray[np.float64], by_launch: Sequence[NDArray[np.float64]]
     return "; ".join(found)
 
 
-def _plain_runs(contenders: Iterable[str], points: Sequence[Point], series: Mapping[str, Series]) -> Iterator[PlainRun]:
-    for name, run in series.items():
-        for contender in filter(run.measured, contenders):
-            for at, point in enumerate(points):
-                taken = [np.asarray(one.points[at][contender].plain_ns) for one in run.launches]
-                p50 = percentile(np.concatenate(taken) / 1e3, 50)
-                yield PlainRun(contender, name, point.batch, point.length, p50)
-
-
 def _provider_facts(found: providers.Availability, run: Series | None, required: bool) -> ProviderFacts:
     if run is None:
         return ProviderFacts(found.name, False, found.reason, required)
-    survivors = [placed for one in run.launches[:1] for who, placed in one.placed.items() if run.measured(who)]
-    if survivors:
-        here, nodes = (sum(counts) for counts in zip(*survivors, strict=True))
-        wanted = providers.execution_provider(found.name)
-        reason = f"{here} of {nodes} nodes of {len(survivors)} model{'s' * (len(survivors) > 1)} ran on {wanted}"
-    else:
+    measured = sorted({one for launch in run.launches for one in launch.load_ns if run.measured(one)})
+    where = {one: place for one in measured if (place := run.placement(one)) is not None}
+    back = sorted(one for one, place in where.items() if place.fell_back)
+    dropped = [why for kind, why in run.dropped.values() if kind == "fell back"]
+    if not where:
         reason = "; ".join(sorted({why for _, why in run.dropped.values()}))
-    return ProviderFacts(found.name, True, reason, required)
+        return ProviderFacts(found.name, True, reason, required, fell_back=bool(dropped))
+    timed = [place for place in where.values() if place.time_share is not None]
+    nodes = sum(place.nodes for place in where.values())
+    facts = ProviderFacts(
+        found.name,
+        True,
+        "",
+        required,
+        fell_back=bool(back or dropped),
+        node_share=sum(place.on_provider for place in where.values()) / nodes if nodes else 1.0,
+        time_share=sum(place.time_share or 0.0 for place in timed) / len(timed) if timed else None,
+        copies=max((place.copies or 0 for place in timed), default=None),
+        switches=max((place.switches or 0 for place in timed), default=None),
+        buffers=run.launches[0].buffers,
+        answer_gap=max((gap for place in timed if (gap := place.answer_gap) is not None), default=None),
+        answers_differ=any((place.answer_gap or 0.0) > ANSWER_TOLERANCE for place in timed),
+    )
+    return replace(facts, reason=_proof(facts, list(where.values()), back))
 
 
-def _settings(threads: int, launches: int, series: Mapping[str, Series]) -> dict[str, str]:
+def _proof(facts: ProviderFacts, where: Sequence[providers.Placement], back: Sequence[str]) -> str:
+    """The facts as one sentence."""
+    here, nodes = sum(place.on_provider for place in where), sum(place.nodes for place in where)
+    wanted = providers.PROVIDERS.get(facts.name)
+    text = f"{here} of {nodes} nodes of {len(where)} model{'s' * (len(where) > 1)} ran on {where[0].provider}"
+    if facts.time_share is not None:
+        text += f", with {100 * facts.time_share:.0f} % of the time in nodes"
+    if facts.copies or facts.switches:
+        text += f"; up to {facts.switches} switches of provider and {facts.copies} copies between memories in a run"
+    if elsewhere := sorted({kind for place in where for kind in place.elsewhere}):
+        text += f"; elsewhere: {', '.join(elsewhere)}"
+    if facts.answers_differ:
+        text += f"; its answers differ from the CPU's by up to {facts.answer_gap:.2g} of the largest output"
+    if back:
+        text += f"; fell back and timed all the same: {', '.join(back)}"
+    if wanted is not None and wanted.own_memory and facts.buffers == "cpu":
+        text += "; this build binds buffers in host memory only, so every time holds the copies"
+    return text
+
+
+def _settings(job: Job, launches: int, series: Mapping[str, Series]) -> dict[str, str]:
+    """How it was measured, for a reader who doubts a number."""
     pinned = sorted({core for run in series.values() for one in run.launches for core in one.cores})
+    buffers = {name: run.launches[0].buffers for name, run in series.items() if run.launches}
+    own = [f"{name} in {place} memory" for name, place in buffers.items() if place != "cpu"]
+    still = [name for name in series if not providers.spinning(name)]
     return {
-        "processes": f"{launches} fresh ones per provider, contenders interleaved in random order",
-        "session threads": f"{threads} intra-op, 1 inter-op, spinning on",
+        "processes": f"{launches} fresh ones per provider, contenders interleaved in random order; intervals are "
+        "widened by what the processes differ",
+        "session threads": f"{job.threads} intra-op, 1 inter-op, spinning on"
+        + (f" (off for {', '.join(still)})" if still else ""),
         "graph optimization": "all",
         "pinned cores": ", ".join(str(core) for core in pinned) or "not pinned",
-        "buffers": "bound once; sets of real sequences cycled",
+        "buffers": "bound once" + (f" ({', '.join(own)})" if own else "") + "; sets of real sequences cycled",
+        "warm-up": f"{job.warm_process_ns / 1e9:g} s of each process; then at each point {WARM_RUNS} runs or more of "
+        f"each contender until two blocks agree within {100 * WARM_AGREEMENT:g} %, or for "
+        f"{job.warm_cap_ns / 1e9:g} s; none of it counted",
+        "samples": f"{job.least_rounds} rounds or more, each a block of {job.block_runs} runs or more and "
+        f"{job.block_ns / 1e6:g} ms or more of every contender; fixed before timing, {job.samples} runs or more a "
+        "process",
+        "clock": "perf_counter_ns around each run; garbage collection off",
     }

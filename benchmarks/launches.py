@@ -4,18 +4,17 @@ A contender that kills or hangs a process while it is loaded or first run is nam
 the others are measured without it. What dies later takes all contenders of that provider with it.
 """
 
-import json
-import os
-import subprocess
-import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from .child import Job, Launch, Timed
+from .process import ChildFailed, ask, python
+from .providers import Placement, execution_provider, fell_back
+from .proving import placed, prove
 
-CHILD = (sys.executable, "-P", "-m", f"{__package__}.child")
+CHILD = python(f"{__package__}.child")
 
 
 @dataclass
@@ -24,6 +23,12 @@ class Series:
 
     launches: list[Launch] = field(default_factory=list)
     dropped: dict[str, tuple[str, str]] = field(default_factory=dict)  # id -> (kind, reason)
+    proven: dict[str, Placement] = field(default_factory=dict)  # with a profile; empty for the CPU
+
+    def placement(self, contender: str) -> Placement | None:
+        """The best that is known of where its nodes ran."""
+        recorded = (one.placed[contender] for one in self.launches if contender in one.placed)
+        return self.proven.get(contender) or next(recorded, None)
 
     def measured(self, contender: str) -> bool:
         return bool(self.launches) and contender not in self.dropped
@@ -33,17 +38,14 @@ class Series:
         return [one.points[point][contender].blocks_ns for one in self.launches]
 
 
-class ChildFailed(ValueError):
-    """A child process gave no result. ``contender`` is the one to blame; empty where none is known."""
-
-    def __init__(self, kind: str, contender: str, reason: str) -> None:
-        self.kind, self.contender, self.reason = kind, contender, reason
-        super().__init__(reason)
-
-
 def run_launches(job: Job, launches: int, timeout_s: float, child: Sequence[str], scratch: Path) -> Series:
     """All launches of a provider. Whoever fails once is out for good: no numbers from the lucky launches."""
     series = Series()
+    if execution_provider(job.provider) != "CPUExecutionProvider":
+        series.proven = prove(job.contenders, job.provider, job.threads, job.feeds, timeout_s, scratch)
+    if job.fallback == "error":
+        back = {one: where for one, where in series.proven.items() if where.fell_back}
+        series.dropped |= {one: ("fell back", fell_back(where)) for one, where in back.items()}
     while len(series.launches) < launches:
         left = {one: path for one, path in job.contenders.items() if one not in series.dropped}
         if not left:
@@ -63,49 +65,14 @@ def run_launches(job: Job, launches: int, timeout_s: float, child: Sequence[str]
 
 def _launch(job: Job, timeout_s: float, child: Sequence[str], scratch: Path) -> Launch:
     """One child process, from job to result."""
-    one_core = {name: str(job.threads) for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
-    said, complaints = scratch / "stdout", scratch / "stderr"
-    with said.open("wb") as out, complaints.open("wb") as err:
-        process = subprocess.Popen(child, stdin=subprocess.PIPE, stdout=out, stderr=err, env={**os.environ, **one_core})
-        hung = False
-        try:
-            process.communicate(json.dumps(asdict(job)).encode(), timeout=timeout_s)
-        except subprocess.TimeoutExpired:
-            hung = True
-        finally:  # also on an interrupt: nothing may go on timing in the background
-            if process.poll() is None:
-                process.kill()
-            process.wait()
-    lines = _json_lines(said.read_text(encoding="utf-8", errors="replace"))
-    if lines and isinstance(lines[-1].get("result"), dict) and not hung and process.returncode == 0:
-        return _parse(lines[-1]["result"])
-    contender = str(lines[-1].get("contender", "")) if lines else ""
-    doing = str(lines[-1].get("doing", "")) if lines else "starting"
-    if hung:
-        raise ChildFailed("hung", contender, f"no answer after {timeout_s:g} s while {doing}")
-    tail = complaints.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-1:]
-    ended = f"by signal {-process.returncode}" if process.returncode < 0 else f"with code {process.returncode}"
-    reason = f"the measuring process ended {ended} while {doing}" + "".join(f": {line[:300]}" for line in tail)
-    raise ChildFailed("died", contender, reason)
-
-
-def _json_lines(text: str) -> list[dict[str, Any]]:
-    """The whole lines; one cut off by a sudden death is dropped."""
-    found = []
-    for line in text.splitlines():
-        try:
-            read = json.loads(line)
-        except json.JSONDecodeError:
-            continue
-        if isinstance(read, dict):
-            found.append(read)
-    return found
+    return _parse(ask(child, asdict(job), timeout_s, scratch, threads=job.threads))
 
 
 def _parse(result: dict[str, Any]) -> Launch:
     try:
         points = [{one: Timed(**timed) for one, timed in point.items()} for point in result["points"]]
         launch = Launch(**{**result, "points": points})
+        launch.placed = {one: placed(told) for one, told in result["placed"].items()}
         launch.failed = {one: (str(kind), str(reason)) for one, (kind, reason) in launch.failed.items()}
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ChildFailed("died", "", f"the measuring process wrote an unreadable result: {error}") from error

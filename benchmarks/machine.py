@@ -13,6 +13,10 @@ from pathlib import Path
 
 import onnxruntime as ort
 
+from ..exporters import runtime
+from .gpu import gpu_clock, gpu_facts, throttle_words
+from .process import usable_cores as usable_cores
+
 # Instruction sets that decide which integer and float kernels onnxruntime picks.
 _TELLING_FLAGS = [
     "avx2",
@@ -33,6 +37,7 @@ _TELLING_FLAGS = [
     "sve2",
 ]
 _CPU = Path("/sys/devices/system/cpu/cpu0/cpufreq")
+_THROTTLES = "cpu[0-9]*/thermal_throttle/*_throttle_count"  # below /sys/devices/system/cpu
 
 
 def fingerprint() -> dict[str, str]:
@@ -40,6 +45,7 @@ def fingerprint() -> dict[str, str]:
     facts = {
         "cpu": _cpu_field("model name") or platform.processor() or platform.machine(),
         "cpu family": " ".join(filter(None, (_cpu_field("vendor_id"), _cpu_field("cpu family")))),
+        "microcode": _cpu_field("microcode"),
         "instruction sets": " ".join(_flags()),
         "cores": f"{len(usable_cores())} usable of {os.cpu_count()}",
         "cpu quota": _quota(),
@@ -49,17 +55,10 @@ def fingerprint() -> dict[str, str]:
         "governor": _read(_CPU / "scaling_governor") or "not readable",
         "frequency": _frequency(),
         "python": f"{platform.python_implementation()} {platform.python_version()}",
-        "onnxruntime": f"{ort.__version__} ({_build()})",
+        "onnxruntime": f"{' and '.join(runtime.distributions())} {ort.__version__} ({_build()})",
         "onnxruntime providers": ", ".join(sorted(ort.get_available_providers())),
     }
-    return {name: value for name, value in facts.items() if value}
-
-
-def usable_cores() -> list[int]:
-    """Cores this process may run on, in order."""
-    if hasattr(os, "sched_getaffinity"):
-        return sorted(os.sched_getaffinity(0))
-    return list(range(os.cpu_count() or 1))
+    return {name: value for name, value in (facts | gpu_facts()).items() if value}
 
 
 @dataclass(frozen=True)
@@ -73,6 +72,9 @@ class NoiseSnapshot:
     involuntary_switches: int | None  # of this process
     load: float | None
     frequency_mhz: float | None
+    throttled: int | None = None  # times a core or package slowed down for heat, since boot
+    gpu_mhz: float | None = None
+    gpu_throttled_by: int = 0  # bit mask of the driver
 
 
 def noise_snapshot() -> NoiseSnapshot:
@@ -82,6 +84,7 @@ def noise_snapshot() -> NoiseSnapshot:
         load: float | None = os.getloadavg()[0]
     except (OSError, AttributeError):  # not on every system
         load = None
+    gpu = gpu_clock()
     return NoiseSnapshot(
         at_s=time.monotonic(),
         stalled_us=_stalled_us(),
@@ -90,6 +93,9 @@ def noise_snapshot() -> NoiseSnapshot:
         involuntary_switches=_involuntary_switches(),
         load=load,
         frequency_mhz=float(mhz) if (mhz := _cpu_field("cpu MHz")) else None,
+        throttled=_throttled(),
+        gpu_mhz=gpu.mhz if gpu else None,
+        gpu_throttled_by=gpu.throttled_by if gpu else 0,
     )
 
 
@@ -97,7 +103,8 @@ def noise_between(before: NoiseSnapshot, after: NoiseSnapshot) -> dict[str, floa
     """What disturbed the section between two snapshots, in numbers; what cannot be read is absent.
 
     Keys: ``wall_s``, ``stalled_share`` (0 to 1), ``stolen_share`` (0 to 1), ``involuntary_switches``,
-    ``load_before``, ``load_after``, ``mhz_before``, ``mhz_after``.
+    ``load_before``, ``load_after``, ``mhz_before``, ``mhz_after``, ``throttled`` (times a core slowed down for
+    heat), ``gpu_mhz_before``, ``gpu_mhz_after``, ``gpu_throttled_by`` (bit mask of both moments).
     """
     wall_s = max(after.at_s - before.at_s, 1e-9)
     found = {"wall_s": wall_s}
@@ -112,6 +119,11 @@ def noise_between(before: NoiseSnapshot, after: NoiseSnapshot) -> dict[str, floa
         found |= {"load_before": before.load, "load_after": after.load}
     if before.frequency_mhz is not None and after.frequency_mhz is not None:
         found |= {"mhz_before": before.frequency_mhz, "mhz_after": after.frequency_mhz}
+    if before.throttled is not None and after.throttled is not None:
+        found["throttled"] = after.throttled - before.throttled
+    if before.gpu_mhz is not None and after.gpu_mhz is not None:
+        found |= {"gpu_mhz_before": before.gpu_mhz, "gpu_mhz_after": after.gpu_mhz}
+        found["gpu_throttled_by"] = before.gpu_throttled_by | after.gpu_throttled_by
     return found
 
 
@@ -133,13 +145,22 @@ def describe_noise(sections: list[dict[str, float]]) -> dict[str, str]:
         return f"{min(seen):{form}} to {max(seen):{form}}" if seen else "not readable"
 
     switches = [one["involuntary_switches"] for one in sections if "involuntary_switches" in one]
-    return {
+    heat = [one["throttled"] for one in sections if "throttled" in one]
+    told = {
         "cores contended": share("stalled_share"),
         "time stolen by the host": share("stolen_share"),
         "involuntary context switches": f"{sum(switches):.0f}" if switches else "not readable",
         "load": span("load_before", "load_after", ".2f"),
         "frequency": span("mhz_before", "mhz_after", ".0f") + " MHz",
+        "slowed down for heat": f"{sum(heat):.0f} times" if heat else "not readable",
     }
+    if any("gpu_mhz_before" in one for one in sections):
+        mask = 0
+        for one in sections:
+            mask |= int(one.get("gpu_throttled_by", 0))
+        told["gpu clock"] = span("gpu_mhz_before", "gpu_mhz_after", ".0f") + " MHz"
+        told["gpu held back by"] = throttle_words(mask) or "nothing"
+    return told
 
 
 def _read(path: Path) -> str:
@@ -207,6 +228,12 @@ def _stalled_us() -> float | None:
         if field.startswith("total="):
             return float(field.removeprefix("total="))
     return None
+
+
+def _throttled() -> int | None:
+    counts = [_read(path) for path in sorted(Path("/sys/devices/system/cpu").glob(_THROTTLES))]
+    known = [int(count) for count in counts if count.isdigit()]
+    return sum(known) if known else None
 
 
 def _involuntary_switches() -> int | None:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from .. import __version__
 from ..benchmarks import quality
 from . import findings as finding, gates as gating
+from .comparing.baseline import Fetched
 from .config.pipeline import PipelineConfig
 from .engine.task import Artifact
 from .planning import AUTO, FLOAT, TEACHER, Arm, arms, recipes, variant
@@ -42,10 +43,13 @@ class Assembler:
         config: of the run.
         config_yaml: its text, overrides applied or not, as the user should see it.
         finished: every task of the plan by name.
+        last: the last release, where the configuration names one.
     """
 
-    def __init__(self, config: PipelineConfig, config_yaml: str, finished: Mapping[str, Finished]) -> None:
-        self.config, self.config_yaml, self.finished = config, config_yaml, finished
+    def __init__(
+        self, config: PipelineConfig, config_yaml: str, finished: Mapping[str, Finished], last: Fetched | None = None
+    ) -> None:
+        self.config, self.config_yaml, self.finished, self.last = config, config_yaml, finished, last
         data = finished["data"].artifact
         self.labels: NDArray[np.int64] = np.load(data / "test.labels.npy", allow_pickle=False)
         self.names: list[str] = data.facts["data"]["labels"]
@@ -63,15 +67,26 @@ class Assembler:
         students = tuple(self._student(name) for name in self.config.students)
         shipped = [v for student in students for v in student.variants if v.ships]
         every = [teacher, *(v for student in students for v in student.variants)]
-        gates = gating.evaluate(self.config.budgets.all(), shipped, every)
+        providers = tuple(m.ProviderFacts(**facts) for facts in self.timed["providers"])
+        comparisons = self._comparisons()
+        gates = gating.evaluate(
+            self.config.budgets.all(),
+            shipped,
+            every,
+            regression=self.config.regression.all() if self.config.regression else (),
+            comparisons=comparisons,
+            no_baseline=self.last.reason if self.last else "",
+            providers=providers,
+            fallback=self.config.benchmark.fallback,
+        )
         code = gating.exit_code(gates, strict)
         return m.Report(
             seqpress_version=__version__,
             name=self.config.name,
             task=self.config.task,
             seed=self.config.seed,
-            status=_status(gates, code),
-            sentence=_sentence(gates, students),
+            status=gating.status(gates, code),
+            sentence=gating.sentence(gates, students),
             exit_code=code,
             data=m.DataFacts(**self._facts("data")["data"]),
             baselines=(self._baseline(),),
@@ -81,12 +96,29 @@ class Assembler:
             curves=self._curves(),
             gates=gates,
             findings=self._findings(teacher, students, run),
-            providers=tuple(m.ProviderFacts(**facts) for facts in self.timed["providers"]),
+            providers=providers,
             environment=self._environment(),
             lineage=self._lineage(),
             config_yaml=self.config_yaml,
             run=run,
+            previous=self._previous(),
+            comparisons=comparisons,
         )
+
+    def _previous(self) -> m.Previous | None:
+        last = self.last
+        return None if last is None else m.Previous(source=last.shown, digest=last.digest, reason=last.reason)
+
+    def _comparisons(self) -> tuple[m.Comparison, ...]:
+        if "regress" not in self.finished:
+            return ()
+        found = self.finished["regress"].artifact.measured["comparisons"]
+        return tuple(m.Comparison.model_validate(one) for one in found)
+
+    def _scenarios(self, identity: str) -> m.Scenarios | None:
+        """Only of what ships; the others are here to be compared with."""
+        done = self.finished.get(f"scenarios/{identity}")
+        return None if done is None else m.Scenarios.model_validate(done.artifact.measured)
 
     def _facts(self, task: str) -> Mapping[str, Any]:
         return self.finished[task].artifact.facts
@@ -159,6 +191,7 @@ class Assembler:
             latency=None if latency is None else m.Latency(**latency),
             latency_reason="" if latency else self._unmeasured(identity),
             parity=m.Parity(**self._facts(f"verify/{name}")[asked]),
+            scenarios=self._scenarios(identity),
         )
 
     def _candidates(self, name: str) -> tuple[m.Candidate, ...]:
@@ -332,22 +365,3 @@ def _verdict(
     if gain < -spread:
         return "hurt", f"Distillation lost {-100 * gain:.1f} points: {numbers}."
     return "no clear gain", f"Distillation changed {100 * gain:+.1f} points, within the spread: {numbers}."
-
-
-def _status(gates: Sequence[m.Gate], code: int) -> Literal["pass", "fail", "inconclusive"]:
-    if code == 5:
-        return "fail"
-    undecided = any(g.status == gating.INCONCLUSIVE and g.level == "error" for g in gates)
-    return "inconclusive" if undecided or code == 8 else "pass"
-
-
-def _sentence(gates: Sequence[m.Gate], students: Sequence[m.Student]) -> str:
-    """What decided, or what was won; the count of gates stands beside it in every report."""
-    for status, words in ((gating.FAIL, "failed"), (gating.INCONCLUSIVE, "undecided")):
-        if found := [gate for gate in gates if gate.status == status and gate.level == "error"]:
-            named = ", ".join(
-                f"{gate.name} of {gate.subject} ({gate.actual}, limit {gate.limit})" for gate in found[:3]
-            )
-            more = f" and {len(found) - 3} more" if len(found) > 3 else ""
-            return f"{words}: {named}{more}"
-    return "; ".join(f"{student.name} is {student.headline}" for student in students)

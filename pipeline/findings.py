@@ -4,15 +4,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
+from ..exporters import runtime
 from .report import figures, model as m
 
-_LIBRARIES = ("torch", "lightning-fabric", "onnx", "onnxscript", "onnxruntime", "numpy", "scikit-learn", "sktime")
+_LIBRARIES = ("torch", "lightning-fabric", "onnx", "onnxscript", "numpy", "scikit-learn", "sktime")
 
 
 def libraries() -> dict[str, str]:
     """Versions of what computed the numbers, as far as it is installed here."""
     found = {}
-    for name in _LIBRARIES:
+    for name in (*_LIBRARIES, *runtime.distributions()):
         try:
             found[name] = version(name)
         except PackageNotFoundError:
@@ -82,6 +83,11 @@ def of_measuring(timed: Mapping[str, Any]) -> Iterator[m.Finding]:
         if not provider["available"]:
             text = f"Not available, so nothing was measured on it: {provider['reason']}"
             yield m.Finding(severity="info", subject=provider["name"], text=text)
+        elif provider.get("fell_back"):
+            yield _warning(provider["name"], f"Not all of the work ran there: {provider['reason']}.")
+        if provider.get("answers_differ"):
+            text = f"It computes something else than the CPU, so its times are not this model's: {provider['reason']}."
+            yield _warning(provider["name"], text)
     for missed in timed["unmeasured"]:
         yield _warning(missed["contender"], f"No timing on {missed['provider']} ({missed['kind']}): {missed['reason']}")
     cells = [cell for latency in timed["latency"].values() for cell in latency["cells"]]

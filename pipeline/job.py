@@ -9,9 +9,14 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
+
 from ..benchmarks import providers
-from . import planning
+from ..exporters import runtime
+from . import last_release, planning
 from .assemble import Assembler, Finished
+from .comparing import predictions
+from .comparing.baseline import Fetched
 from .config.loader import Loaded
 from .config.pipeline import PipelineConfig
 from .engine import events
@@ -22,7 +27,7 @@ from .engine.store import Store
 from .engine.task import Artifact
 from .errors import ConfigError, EnvironmentFault, Fault, SeqpressError
 from .report import model as m
-from .report.write import write as write_report
+from .report.write import FOR_CI, write as write_report
 
 STORE = ".seqpress"
 RUNS = "runs"
@@ -54,8 +59,11 @@ class Request:
     wait: bool = True
     strict: bool = False
 
+    def store_folder(self) -> Path:
+        return self.store or self.loaded.folder / STORE
+
     def open_store(self) -> Store:
-        return Store(self.store or self.loaded.folder / STORE)
+        return Store(self.store_folder())
 
     def runs(self) -> Path:
         """The folder that numbered runs of this pipeline go into."""
@@ -91,8 +99,15 @@ def plan(request: Request) -> Plan:
     Raises:
         SeqpressError: an option names something that is not there; told at its line of the YAML.
     """
+    return _prepare(request)[0]
+
+
+def _prepare(request: Request) -> tuple[Plan, Fetched | None]:
+    """The graph of tasks, and the last release that a run is compared with, where one is asked for."""
+    config = request.config()
     try:
-        return Plan(planning.build(request.config(), request.loaded.folder))
+        last = last_release.fetch(request.loaded, request.store_folder())
+        return Plan(planning.build(config, request.loaded.folder, last)), last
     except SeqpressError as error:
         raise _located(error, request.loaded) from error
 
@@ -104,8 +119,10 @@ def run(request: Request, on_event: Callable[[events.Event], object]) -> Done:
         SeqpressError: what failed; everything that finished stays in the store.
     """
     began = time.monotonic()
-    config, tasks = request.config(), plan(request)
+    config = request.config()
+    tasks, last = _prepare(request)
     _require_device(request)
+    _require_one_runtime()
     _require_providers(request)
     probe_writable(request.runs())
     store = request.open_store()
@@ -126,12 +143,12 @@ def run(request: Request, on_event: Callable[[events.Event], object]) -> Done:
     if error := result.error():
         raise _with_kept(_located(error, request.loaded), result)
     finished = _finished(tasks, result)
-    assembler = Assembler(config, _shown(request.loaded), finished)
+    assembler = Assembler(config, request.loaded.as_run(), finished, last)
     with _Folder(request.runs()) as folder:
         facts = _run_facts(result, folder.number, began)
         report = assembler.report(facts, request.strict)
         _deliver(report, finished, folder.path)
-        write_report(report, folder.path, config.report.formats)
+        write_report(report, folder.path, [*config.report.formats, *FOR_CI])
         (folder.path / "pipeline.yaml").write_text(report.config_yaml, encoding="utf-8")
         return Done(report, folder.publish())
 
@@ -143,6 +160,15 @@ def _require_device(request: Request) -> None:
         where = request.loaded.where("compute.device")
         hint = "no NVIDIA driver is loaded, or torch is a CPU build; set it to auto or cpu"
         raise EnvironmentFault(Fault("environment.device", where, "is not available", repr(wanted), hint))
+
+
+def _require_one_runtime() -> None:
+    """Files of two builds of onnxruntime mixed compute nobody knows what."""
+    if problem := runtime.conflict():
+        found = ", ".join(map(str, runtime.installed()))
+        raise EnvironmentFault(
+            Fault("environment.runtime-twice", "onnxruntime", "must be installed once", found, problem)
+        )
 
 
 def _require_providers(request: Request) -> None:
@@ -206,18 +232,29 @@ def _run_facts(result: RunResult, number: int, began: float) -> m.RunFacts:
     )
 
 
-def _shown(loaded: Loaded) -> str:
-    """The YAML as the user wrote it, overrides as a comment behind it."""
-    return loaded.text + "".join(f"# with --set {override}\n" for override in loaded.overrides)
-
-
 def _deliver(report: m.Report, finished: Mapping[str, Finished], folder: Path) -> None:
-    """Copy the teacher's file and every student's bundles out of the store."""
+    """Copy the teacher's file and every student's bundles out of the store, and write down what they predicted."""
     _copy(finished[f"export/{planning.TEACHER}"].artifact, ["model.onnx"], folder / report.teacher.file)
     for student in report.students:
         for variant in student.variants:
             bundle = finished[f"bundle/{variant.id}"].artifact
             _copy(bundle, sorted(bundle.files), folder / variant.file)
+    predictions.write(folder / predictions.FILE, _predictions(report, finished))
+
+
+def _predictions(report: m.Report, finished: Mapping[str, Finished]) -> predictions.Predictions:
+    """What every delivered file said of each test item, so that a later run can be compared with it item by item."""
+    data = finished["data"].artifact
+    tasks = {report.teacher.id: f"evaluate/{report.teacher.id}"}
+    for student in report.students:
+        chosen = planning.Arm(student.name, "distilled", student.selected_seed)
+        tasks |= {variant.id: chosen.evaluation(variant.id.partition("/")[2]) for variant in student.variants}
+    return predictions.Predictions(
+        split=predictions.split_identity(data.files, report.data.labels),
+        label_names=report.data.labels,
+        labels=np.load(data / "test.labels.npy", allow_pickle=False),
+        predicted={name: np.asarray(finished[task].artifact.facts["predicted"]) for name, task in tasks.items()},
+    )
 
 
 def _copy(artifact: Artifact, names: Sequence[str], model: Path) -> None:

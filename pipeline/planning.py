@@ -8,6 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from ..benchmarks import machine
+from ..exporters import runtime
+from . import measuring
+from .comparing.baseline import Fetched
 from .config.architecture import Architecture, Taught
 from .config.pipeline import PipelineConfig
 from .config.units import duration_us
@@ -18,7 +21,8 @@ from .engine.task import Task
 _STAGES = f"{__package__}.stages"
 _TRAINING = ("torch", "numpy", "lightning-fabric", "safetensors")
 _EXPORT = ("torch", "onnx", "onnxscript", "onnx-ir", "numpy", "safetensors")
-_RUNTIME = ("onnxruntime", "numpy")
+# By the name it is installed under: onnxruntime-gpu and its like compute differently under the same version.
+_RUNTIME = (*runtime.distributions(), "numpy")
 _MACHINE = ("cpu", "cpu family", "instruction sets", "cores", "cpu quota", "memory", "onnxruntime")
 FLOAT = "float32"
 AUTO = "auto"
@@ -42,7 +46,9 @@ _REVISIONS = {
     "bundle": 4,
     "evaluate": 3,
     "baseline": 1,
-    "benchmark": 1,
+    "benchmark": 2,
+    "scenarios": 1,
+    "regress": 1,
 }
 
 
@@ -92,22 +98,23 @@ def variant(model: str, recipe: str) -> str:
     return f"{model}/{recipe}"
 
 
-def build(config: PipelineConfig, folder: Path) -> list[Task]:
+def build(config: PipelineConfig, folder: Path, last: Fetched | None = None) -> list[Task]:
     """Every task of a run.
 
     Args:
         config: checked.
         folder: where the YAML lies; relative paths in it start there.
+        last: the last release, if there is one to compare with.
 
     Raises:
         ConfigError, InputRejected, EnvironmentFault: something that the plan must read is not there or not readable.
     """
-    return _Planner(config, folder).tasks()
+    return _Planner(config, folder, last).tasks()
 
 
 class _Planner:
-    def __init__(self, config: PipelineConfig, folder: Path) -> None:
-        self.config, self.folder = config, folder
+    def __init__(self, config: PipelineConfig, folder: Path, last: Fetched | None) -> None:
+        self.config, self.folder, self.last = config, folder, last
         device = config.compute.device if config.compute.device != "auto" else best_device()
         self.placement = {
             "device": device,
@@ -130,7 +137,10 @@ class _Planner:
         found = [*self._data(), *self._teacher()]
         for student, section in self.config.students.items():
             found += self._student(student, section)
-        return [*found, self._benchmark()]
+        found.append(self._benchmark())
+        if self.config.benchmark.scenarios:
+            found += [self._scenarios(name, recipe) for name in self.config.students for recipe in self._ships()]
+        return [*found, *([self._regress(self.last)] if self.last is not None and self.last.path else [])]
 
     def _task(
         self,
@@ -148,8 +158,7 @@ class _Planner:
             options=options,
             inputs=inputs,
             libraries=libraries,
-            local={"folder": str(self.folder)},
-            **more,
+            **{"local": {"folder": str(self.folder)}, **more},
         )
 
     def _data(self) -> list[Task]:
@@ -275,7 +284,7 @@ class _Planner:
         )
 
     def _quantize(self, arm: Arm, recipe: str) -> Task:
-        libraries = ("onnx", "onnxruntime", "numpy")
+        libraries = ("onnx", *_RUNTIME)
         options = {"recipe": recipe, "non_finite": self.config.export.non_finite}
         inputs = {"model": arm.model(FLOAT), "data": "data"}
         if recipe == AUTO:
@@ -325,26 +334,35 @@ class _Planner:
         return self._task(f"bundle/{student}/{recipe}", "bundle", options, inputs, libraries, weight=0.2)
 
     def _benchmark(self) -> Task:
-        section = self.config.benchmark
-        reference = variant(TEACHER, FLOAT)
-        contenders = {reference: ["teacher", "model.onnx"]}
-        inputs = {"data": "data", "teacher": f"export/{TEACHER}"}
+        contenders = {variant(TEACHER, FLOAT): [TEACHER, "model.onnx"]}
+        inputs = {"data": "data", TEACHER: f"export/{TEACHER}"}
         for student in self.config.students:
             inputs[student] = f"select/{student}"
             contenders |= {variant(student, recipe): [student, f"{recipe}.onnx"] for recipe in recipes(self.config)}
-        options = {
-            "contenders": contenders,
-            "reference": reference,
-            "providers": [request.name for request in section.providers],
-            "required": [request.name for request in section.providers if request.required],
-            "batch": list(section.batch),
-            "lengths": section.lengths if section.lengths == "auto" else list(section.lengths),
-            "threads": section.threads,
-            "launches": section.launches,
-            "samples": section.samples,
-            "seed": self.config.seed,
+        more = {"contenders": contenders, "reference": variant(TEACHER, FLOAT)}
+        return self._timed("benchmark", "benchmark", measuring.latency(self.config) | more, inputs)
+
+    def _scenarios(self, student: str, recipe: str) -> Task:
+        inputs = {"data": "data", "bundle": f"bundle/{student}/{recipe}"}
+        return self._timed(f"scenarios/{student}/{recipe}", "scenarios", measuring.scenarios(self.config), inputs)
+
+    def _regress(self, last: Fetched) -> Task:
+        """All of them in one task: who is compared with whom depends on everybody."""
+        shipped = {variant(s, recipe): f"bundle/{s}/{recipe}" for s in self.config.students for recipe in self._ships()}
+        options = measuring.regression(self.config) | {
+            "source": last.shown,
+            "digest": last.digest,
+            "artifacts": list(shipped),
         }
-        return self._task("benchmark", "benchmark", options, inputs, _RUNTIME, domain=self.machine, exclusive=True)
+        local = {"folder": str(self.folder), "baseline": str(last.path)}
+        return self._timed("regress", "regress", options, {"data": "data", **shipped}, local=local)
+
+    def _ships(self) -> list[str]:
+        return list(self.config.quantize) or [FLOAT]
+
+    def _timed(self, name: str, stage: str, options: Mapping[str, Any], inputs: Mapping[str, str], **more: Any) -> Task:
+        """A task that has the machine for itself, and whose answer holds on this machine alone."""
+        return self._task(name, stage, options, inputs, _RUNTIME, domain=self.machine, exclusive=True, **more)
 
 
 def _network(section: Architecture) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from ... import __version__
+from .. import runtime
 from ..foreign.check_file import check_file
 from . import golden_file, manifest as bundle_manifest
 from .golden import Golden
@@ -84,7 +85,7 @@ def write_bundle(
             ),
             "made_with": {
                 "seqpress": __version__,
-                **{name: version(name) for name in ("numpy", "onnx", "onnxruntime")},
+                **{name: version(name) for name in ("numpy", "onnx", *runtime.distributions())},
             },
             "files": {
                 name: FileFacts(sha256=hashlib.sha256(data).hexdigest(), size_bytes=len(data))

@@ -21,12 +21,14 @@ import typer
 from ... import __version__
 from ..errors import ConfigError, EnvironmentFault, Fault, SeqpressError
 from .arguments import examples
+from .ci import Ci
 from .console import fail
 
 #: Every command, in the order in which a newcomer meets them. Each is a module here with a function of that name
 #: (and, if it has some, ``EXAMPLES``), or with a Typer named ``app`` where it has sub-commands.
 COMMANDS = (
-    "init", "check", "plan", "run", "report", "export", "quantize", "verify", "inspect", "cache", "explain", "schema"
+    "init", "check", "plan", "run", "report", "gate", "compare", "bench", "export",
+    "quantize", "verify", "inspect", "cache", "explain", "schema",
 )  # fmt: skip
 
 #: What typer raises for a bad command line. Its public names hold only this class's heirs.
@@ -103,7 +105,9 @@ def main() -> NoReturn:
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(AttributeError):  # None, or replaced by something without it
             stream.reconfigure(errors="replace")  # type: ignore[union-attr]  # a terminal without '×' gets '?'
-    sys.exit(execute(sys.argv[1:]))
+    code = execute(sys.argv[1:])
+    Ci().output("exit-code", str(code))
+    sys.exit(code)
 
 
 def _terminate(number: int, frame: FrameType | None) -> None:

@@ -7,6 +7,7 @@ from .console import say, say_json
 
 if TYPE_CHECKING:
     from ..config import PipelineConfig
+    from ..config.regression import Regression
 
 EXAMPLES = (
     "compress check pipeline.yaml",
@@ -21,16 +22,20 @@ def check(path: PipelineFile = "pipeline.yaml", overrides: Overrides = None, as_
     Finds every fault of the file at once, each with its line and column, and looks whether the files it names are
     there. Nothing is trained, downloaded or written.
     """
+    from ...exporters import runtime
     from ..config import load
     from ..config.references import check_references
 
     loaded = load(path, overrides or [])
     check_references(loaded)
     if as_json:
-        facts = {"valid": True, "file": loaded.file, **facts_of(loaded.config)}
+        warnings = list(filter(None, [runtime.conflict()]))
+        facts = {"valid": True, "file": loaded.file, **facts_of(loaded.config), "warnings": warnings}
         say_json({**facts, "config": loaded.config.model_dump(mode="json", by_alias=True)})
     else:
         say(summary(loaded.config, loaded.file))
+        if problem := runtime.conflict():
+            say(f"warning: {problem}")
 
 
 def facts_of(config: "PipelineConfig") -> dict[str, Any]:
@@ -65,6 +70,7 @@ def summary(config: "PipelineConfig", file: str) -> str:
         ("ships", _ships(config)),
         ("benchmark", _benchmark(config)),
         ("budgets", _budgets(config)),
+        *([("regression", _regression(config.regression))] if config.regression else []),
     ]
     lines = [f"{file} is fine: {config.name}", *(f"  {name:<10} {text}" for name, text in rows)]
     return "\n".join([*lines, f"next: compress plan {file}, then compress run {file}"])
@@ -109,6 +115,14 @@ def _budgets(config: "PipelineConfig") -> str:
         for budget in set_
     ]
     return "; ".join(shown) or "none: the run gates on parity alone"
+
+
+def _regression(section: "Regression") -> str:
+    limits = [limit for limit in section.all() if limit.level != "off"]
+    shown = [f"{limit.name} {limit.text}" + (" (warns only)" if limit.level == "warn" else "") for limit in limits]
+    needed = " (required)" if section.baseline.required else ""
+    source = "a URL" if "://" in section.baseline.path else section.baseline.path  # a URL may hold a password
+    return f"against {source}{needed}, worse by at most: {'; '.join(shown) or 'anything'}"
 
 
 def _count(number: int, noun: str) -> str:

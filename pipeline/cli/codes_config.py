@@ -94,8 +94,12 @@ CONFIG = {
         "Write the number with one of the units in the message.",
     ),
     "config.budget-provider": Code(
-        "A latency budget is set for a provider that is never timed, so it could never be decided.",
+        "A latency or step budget is set for a provider that is never timed, so it could never be decided.",
         "Add the provider to benchmark.providers, or delete the budget.",
+    ),
+    "config.budget-unmeasured": Code(
+        "A limit is set on something that the same file switches off: the steps of a stream, or the peak memory.",
+        "Switch on what the message names, or delete the limit.",
     ),
     "config.override": Code(
         "A --set option has no path=value form, or its path leads nowhere.",

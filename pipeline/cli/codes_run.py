@@ -87,14 +87,19 @@ _STAGES = {
 
 _GATES = {
     "gate.fail": Code(
-        "A budget was missed, or the ways of computing the same outputs differ by more than their tolerance.",
+        "A budget was missed, something became worse than the last release by more than its limit, a provider left "
+        "weights to another one, or the ways of computing the same outputs differ by more than their tolerance.",
         "Change the student or the recipe; change the budget only if it was wrong.",
     ),
     "gate.inconclusive": Code(
-        "A budget lies inside the uncertainty of what was measured.",
+        "A limit lies inside the uncertainty of what was measured.",
         "Measure more (benchmark.samples, a larger test split), or leave out --strict.",
     ),
-    "gate.not-measured": Code("A budget could not be measured on this machine.", "See the reason in the report."),
+    "gate.not-measured": Code("A limit could not be measured on this machine.", "See the reason in the report."),
+    "gate.other-pipeline": Code(
+        "A finished run was to be judged by the limits of another pipeline.",
+        "Name the file of that run with --pipeline, or leave it out to take the run's own.",
+    ),
 }
 
 _BUNDLES = {
@@ -136,6 +141,13 @@ _ALONE = {
         "A model answers the calibration sequences with NaN, or cannot be fed with them.", "Repair the sequences."
     ),
     "stage.recipe": Code("A recipe cannot work on a graph, or made one that does not run.", "Take another recipe."),
+    "bench.fell-back": Code(
+        "An execution provider is there, and other providers ran the model's weights.",
+        "Look at the operators in the message; --fallback warn measures it all the same.",
+    ),
+    "bench.failed": Code(
+        "A model could not be measured on a provider that is there.", "Read what onnxruntime or the process said."
+    ),
     "out.taken": Code("There is something where the result is to be written.", "Choose another with --out."),
     "module.missing": Code("ENTRY names no module, or no function in it.", "Correct it; it starts at this folder."),
     "module.kind": Code("ENTRY returned something else than a torch module.", "Return an nn.Module."),
@@ -147,6 +159,36 @@ _ALONE = {
     ),
     "module.user-code": Code("Your own module raised an error.", "Mend it at the line in the message."),
     "environment.no-torch": Code("torch is not installed.", "Install `seqpress[train]`."),
+}
+
+_COMPARE = {
+    "compare.changed": Code("The last release changed during a run.", "Run again when nothing writes to it."),
+    "compare.nothing": Code(
+        "There is no ONNX file, bundle or run folder at that place, or it could not be fetched.",
+        "Correct the path or URL; compress inspect shows what a file is.",
+    ),
+    "compare.incomplete": Code(
+        "A run folder has its report and not the artifacts that it tells of.", "Copy artifacts/ along with the report."
+    ),
+    "compare.predictions": Code("The predictions.npz of a run folder is damaged.", "Take it away, or run again."),
+    "compare.archive": Code(
+        "An archive is damaged, holds links, names outside its folder, or expands without bound.",
+        "Pack the folder again, with zip -r or tar -czf.",
+    ),
+    "compare.too-many": Code("A folder holds too many files to be a bundle or a run.", "Give the run folder itself."),
+    "compare.url": Code("A URL is a chain of several.", "Give one URL, of a file or of a folder."),
+    "compare.no-fsspec": Code(
+        "A URL needs fsspec, or the library of its protocol.", "Install `seqpress[remote]`, or fetch it beforehand."
+    ),
+    "compare.no-items": Code("The file of labelled items has no test item.", "Mark some in its split array."),
+    "compare.worse": Code(
+        "Something that counts is worse than the old one by more than its tolerance.",
+        "Mend it; raise the tolerance only if it was wrong.",
+    ),
+    "compare.inconclusive": Code(
+        "The noise is too large, or the test too small, to tell whether the new one is worse.",
+        "Use a quieter machine, more --launches or a larger --test; or leave out --strict.",
+    ),
 }
 
 _STORE = {
@@ -166,7 +208,9 @@ _STORE = {
         "A report.json was changed, or written by another version.",
         "Run the pipeline again: it is quick from the store.",
     ),
-    "report.format": Code("A format of the report is not known.", "Take one of html, markdown, json, junit."),
+    "report.format": Code(
+        "A format of the report is not known.", "Take one of html, markdown, json, junit, summary, metrics."
+    ),
     "report.unwritable": Code("The folder for the report cannot be written.", "Choose another with --out."),
 }
 
@@ -190,13 +234,21 @@ _MACHINE = {
     "environment.device": Code(
         "compute.device is cuda and no GPU, or no torch built for one, is there.", "Set compute.device to auto or cpu."
     ),
+    "regression.no-baseline": Code(
+        "The last release is required and cannot be had.",
+        "Fetch it to where regression.baseline says, or leave out required for the first release.",
+    ),
     "environment.provider": Code(
         "An execution provider that is marked as required is not there.",
         "Install its build of onnxruntime, or drop required.",
+    ),
+    "environment.runtime-twice": Code(
+        "Two distributions bring the module onnxruntime, and overwrite each other's files.",
+        "Uninstall both, then install the one that is wanted (docs/providers.md).",
     ),
     "environment.run-folder": Code(
         "Another run took the same run folder.", "Run the command again: everything is in the store."
     ),
 }
 
-RUN = {**_DATA, **_STAGES, **_GATES, **_BUNDLES, **_ALONE, **_STORE, **_MACHINE}
+RUN = {**_DATA, **_STAGES, **_GATES, **_BUNDLES, **_ALONE, **_COMPARE, **_STORE, **_MACHINE}

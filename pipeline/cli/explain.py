@@ -46,7 +46,7 @@ def text_of(topic: str | None, width: int = 100) -> str:
     Raises:
         ConfigError: no such topic; names the nearest ones.
     """
-    from ..config.guide import as_text, topics
+    from ..config.guide import as_text, find, topics
     from ..config.nearest import nearest
     from .codes import CODES
 
@@ -56,8 +56,8 @@ def text_of(topic: str | None, width: int = 100) -> str:
     path = re.sub(r"\[[0-9]*\]", "", topic.strip()).strip(".")
     if path in ("", "pipeline.yaml"):
         return as_text(known[""], width)
-    if path in known:
-        return as_text(known[path], width)
+    if found := find(path):
+        return as_text(found, width)
     if path in CODES:
         code = CODES[path]
         return f"{path}\n\n{code.meaning}\n\nwhat to do: {code.remedy}\n"

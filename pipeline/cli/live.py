@@ -1,4 +1,5 @@
-"""What a person sees while a run goes on: bars in a terminal, a few plain lines elsewhere. All of it on stderr.
+"""What a person sees while a run goes on: bars in a terminal, a few plain lines elsewhere, fewer in a CI job's log.
+All of it on stderr.
 
 ``rich`` is imported with the first task that is computed in a terminal, so a cached run does not pay for it.
 """
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from rich.progress import TaskID
 
 _LINE_EVERY_S = 10.0  # at most one line of progress per task and so many seconds
+_LOG_LINES = 1000  # of a kind; some systems end a job whose log is longer than 4 MB
+_LOG_COLUMNS = 1000
+_SIGN_OF_LIFE_S = 60.0  # some systems end a job that says nothing for some minutes
 _REFRESH_PER_S = 4  # a display must not disturb what is being timed
 
 
@@ -30,6 +34,7 @@ class Live:
     Args:
         stream: where to; a terminal gets bars, anything else gets lines.
         clock: seconds, for the distance between lines.
+        ci: the log of a CI job: a line a finished task, a sign of life in between, and never more than a log takes.
 
     Example::
 
@@ -37,8 +42,10 @@ class Live:
             run(plan, store, on_event=live)
     """
 
-    def __init__(self, stream: TextIO | None = None, clock: Callable[[], float] = time.monotonic) -> None:
-        self._stream, self._clock = stream or sys.stderr, clock
+    def __init__(
+        self, stream: TextIO | None = None, clock: Callable[[], float] = time.monotonic, ci: bool = False
+    ) -> None:
+        self._stream, self._clock, self._ci = stream or sys.stderr, clock, ci
         self._display: _Display | None = None
         self._early: list[events.Event] = []  # until the first task starts
 
@@ -56,12 +63,17 @@ class Live:
             self._early.append(event)
             if isinstance(event, events.RunStarted | events.TaskFinished):
                 return
-            self._display = _Bars(self._stream) if self._stream.isatty() else _Lines(self._stream, self._clock)
+            self._display = self._chosen()
             waiting, self._early = self._early, []
             for earlier in waiting:
                 self._display.tell(earlier)
         else:
             self._display.tell(event)
+
+    def _chosen(self) -> _Display:
+        if self._ci:
+            return _Log(self._stream, self._clock)
+        return _Bars(self._stream) if self._stream.isatty() else _Lines(self._stream, self._clock)
 
 
 class _Count:
@@ -113,6 +125,41 @@ class _Lines:
 
     def close(self) -> None:
         """Nothing is left open."""
+
+
+class _Log(_Lines):
+    """For the log of a CI job, where nobody watches and every system cuts off somewhere."""
+
+    def __init__(self, stream: TextIO, clock: Callable[[], float]) -> None:
+        super().__init__(stream, clock)
+        self._every, self._finished, self._bad = 1, 0, 0
+        self._last_s = clock()
+
+    def _line(self, event: events.Event) -> str:
+        line = self._worth_saying(event)
+        self._last_s = self._clock() if line else self._last_s
+        return line[:_LOG_COLUMNS]
+
+    def _worth_saying(self, event: events.Event) -> str:
+        match event:
+            case events.RunStarted(tasks, hits):
+                self._every = max(1, -(-(tasks - hits) // _LOG_LINES))
+                return super()._line(event)
+            case events.TaskStarted():
+                return ""
+            case events.Progress() if self._clock() - self._last_s < _SIGN_OF_LIFE_S:
+                return ""
+            case events.Progress(_, title, done, total):
+                return f"running   {title}: {done}/{total} [{self._count}]"
+            case events.TaskFinished(cached=False):
+                self._finished += 1
+                return super()._line(event) if self._finished % self._every == 0 else ""
+            case events.TaskFinished():
+                return ""
+            case _:
+                self._bad += 1
+                more = "          more of these are not shown" if self._bad == _LOG_LINES + 1 else ""
+                return _remark(event) if self._bad <= _LOG_LINES else more
 
 
 class _Bars:

@@ -28,3 +28,11 @@ NoWait = Annotated[
     bool, typer.Option("--no-wait", help="Exit with 7 where another run computes the same task, instead of waiting.")
 ]
 Strict = Annotated[bool, typer.Option("--strict", help="Exit with 8 where a gate is undecided.")]
+CiOption = Annotated[
+    bool | None,
+    typer.Option(
+        "--ci/--no-ci",
+        help="Plain lines for a log, and on GitHub a job summary and annotations. On by itself where CI is set.",
+        show_default=False,
+    ),
+]

@@ -16,7 +16,7 @@ EXAMPLES = (
     "compress report runs/japanese-vowels/3 --format markdown > summary.md",
 )
 
-Format = Literal["card", "html", "markdown", "json", "junit"]
+Format = Literal["card", "html", "markdown", "json", "junit", "summary", "metrics"]
 
 
 def report(
@@ -26,7 +26,7 @@ def report(
     ] = "pipeline.yaml",
     form: Annotated[Format, typer.Option("--format", help="What to print on stdout.")] = "card",
     out: Annotated[
-        Path | None, typer.Option("--out", metavar="FOLDER", help="Write all four files there instead of printing.")
+        Path | None, typer.Option("--out", metavar="FOLDER", help="Write all files there instead of printing.")
     ] = None,
 ) -> None:
     """Show the report of a finished run again.
@@ -34,11 +34,10 @@ def report(
     It is made from report.json alone, so it works on any machine and for runs of earlier versions. The exit code is 0
     whatever the run's own was.
     """
-    from ..report import as_json, html, junit, markdown
-    from ..report.write import write
+    from ..report.write import FILES, write
 
-    source = _find(run)
-    found = _read(source)
+    source = find(run)
+    found = read(source)
     if out is not None:
         for path in write(found, out):
             print(path)
@@ -49,11 +48,15 @@ def report(
 
         print_card(found, Console(), str(source.parent))
     else:
-        renderers = {"html": html, "markdown": markdown, "json": as_json, "junit": junit}
-        print(renderers[form].render(found), end="")
+        print(FILES[form][1](found), end="")
 
 
-def _find(run: str) -> Path:
+def find(run: str) -> Path:
+    """The report.json of a run folder, or of the latest run of a pipeline file.
+
+    Raises:
+        ConfigError: no run has been finished there.
+    """
     path = Path(run)
     if path.suffix in (".yaml", ".yml"):
         from ..config import load
@@ -68,7 +71,12 @@ def _find(run: str) -> Path:
     return source
 
 
-def _read(source: Path) -> "Report":
+def read(source: Path) -> "Report":
+    """A report.json.
+
+    Raises:
+        InputRejected: it is none, or of another version.
+    """
     from pydantic import ValidationError
 
     from ..report import as_json

@@ -1,15 +1,22 @@
 """``compress run``: the whole job."""
 
+import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from .arguments import Json, Overrides, PipelineFile
-from .options import Jobs, NoCacheRead, NoWait, Only, Out, StoreFolder, Strict
+from .ci import Ci
+from .options import CiOption, Jobs, NoCacheRead, NoWait, Only, Out, StoreFolder, Strict
+
+if TYPE_CHECKING:
+    from ..job import Done
 
 EXAMPLES = (
     "compress run pipeline.yaml",
     "compress run pipeline.yaml --set distill.losses[0].temperature=4",
     "compress run pipeline.yaml --only gru-32 --jobs 1",
     "compress run pipeline.yaml --strict --json > outcome.json",
+    "exec compress run pipeline.yaml --ci             the last line of a CI step: signals reach it",
 )
 
 
@@ -23,6 +30,7 @@ def run(
     no_cache_read: NoCacheRead = False,
     no_wait: NoWait = False,
     strict: Strict = False,
+    ci: CiOption = None,
     as_json: Json = False,
 ) -> None:
     """Do the whole job, from data to report.
@@ -33,39 +41,48 @@ def run(
     with the ONNX files and the report; runs/NAME/latest points at the last one. The exit code is 5 where a budget
     failed.
     """
-    from ..config import load
-    from ..config.references import check_references
-    from ..job import Request, run as run_job
-    from .live import Live
+    with Ci(ci, sys.stderr if as_json else sys.stdout) as told:
+        from ..config import load
+        from ..config.references import check_references
+        from ..job import Request, run as run_job
+        from .live import Live
 
-    loaded = load(path, overrides or [])
-    check_references(loaded)
-    request = Request(
-        loaded,
-        store=store,
-        out=out,
-        jobs=jobs,
-        only=only or (),
-        no_cache_read=no_cache_read,
-        wait=not no_wait,
-        strict=strict,
-    )
-    with Live() as live:
-        done = run_job(request, live)
+        loaded = load(path, overrides or [])
+        check_references(loaded)
+        request = Request(
+            loaded,
+            store=store,
+            out=out,
+            jobs=jobs,
+            only=only or (),
+            no_cache_read=no_cache_read,
+            wait=not no_wait,
+            strict=strict,
+        )
+        with Live(ci=told.on) as live:
+            done = run_job(request, live)
+        _show(done, told, as_json)
+        told.judged(done.report, loaded, done.folder)
+        if done.report.exit_code:
+            from .verdict import failed
+
+            raise failed(done.report, loaded)
+
+
+def _show(done: "Done", told: Ci, as_json: bool) -> None:
+    """The answer on stdout: the card, or the whole report for programs."""
     if as_json:
         from .console import say_json
 
         say_json({"exit_code": done.report.exit_code, "folder": str(done.folder)} | done.report.model_dump(mode="json"))
-    else:
-        from rich.console import Console
+        return
+    from rich.console import Console
 
-        from ..report.terminal import print_card
+    from ..report.terminal import print_card
 
-        print_card(done.report, Console(), _shown(done.folder))
-    if done.report.exit_code:
-        from .verdict import failed
-
-        raise failed(done.report, loaded)
+    console = Console(force_terminal=False, no_color=True) if told.on else Console()
+    with told.quoted():
+        print_card(done.report, console, _shown(done.folder))
 
 
 def _shown(folder: Path) -> str:

@@ -51,7 +51,12 @@ benchmark:
 budgets: # a missed one ends in exit code 5
   size: 64 kB
   # latency.cpu.p95: 1 ms
+  # step.cpu.p99: 100 us # one chunk of a stream
   # quality.drop: 1 % # against the teacher, on the test split
+
+# regression: # what may become worse since the last release, measured side by side
+#   baseline: releases/1.0 # a run folder, a bundle or a URL
+#   latency: 5 %
 
 report: {{formats: [html, markdown, json, junit]}}
 """

@@ -5,7 +5,7 @@
 one class, one entry in its union; the schema, ``compress explain`` and docs/configuration.md follow.
 """
 
-from .loader import Loaded, load
+from .loader import Loaded, load, reread
 from .pipeline import PipelineConfig
 
-__all__ = ["Loaded", "PipelineConfig", "load"]
+__all__ = ["Loaded", "PipelineConfig", "load", "reread"]

@@ -1,18 +1,26 @@
 """Section ``budgets``: the limits that decide the exit code."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, get_args
 
-from pydantic import AfterValidator, Field, SerializerFunctionWrapHandler, model_serializer
+from pydantic import Field, SerializerFunctionWrapHandler, create_model, model_serializer
 
-from .options import Options, Shorthand, Words, Written, reject
-from .units import SHARE_UNITS, SIZE_UNITS, TIME_UNITS, BadQuantity, duration_us, share, size_bytes
+from .families import Family
+from .limits import AnyLimit, CountLimit, Level, LevelName, ShareLimit, SizeLimit, TimeLimit, number
+from .options import Options, Written
+from .providers import NAMES
 
-Level = Annotated[
-    Literal["error", "warn", "off"],
-    Field(description="error: exit 5 when it is missed; warn: reported only; off: not looked at"),
-]
+Metric = Literal[
+    "size", "parameters", "latency", "step", "memory.peak", "quality.accuracy", "quality.drop", "int8.share",
+    "agreement", "leak",
+]  # fmt: skip
+PERCENTILES = ("p50", "p90", "p95", "p99")
+#: What is at least as good the larger it is; every other number is a most.
+_LEAST = ("quality.accuracy", "int8.share", "agreement")
+
+_PARTS = (("PROVIDER", NAMES), ("PERCENTILE", PERCENTILES))
+LATENCY = Family("latency", _PARTS, "time of a whole sequence at batch 1, at the slowest of the lengths, at most")
+STEP = Family("step", _PARTS, "time of a chunk of a stream, at the slowest of the chunk sizes, at most")
 
 
 @dataclass(frozen=True)
@@ -21,10 +29,9 @@ class Budget:
 
     Args:
         name: the key in the YAML: ``latency.cpu.p95``.
-        metric: ``size``, ``parameters``, ``latency``, ``quality.accuracy``, ``quality.drop``, ``int8.share``,
-            ``agreement`` or ``leak``.
-        provider: of a latency.
-        percentile: of a latency: 50, 90 or 95.
+        metric: what it limits.
+        provider: of a latency or a step.
+        percentile: of a latency or a step: 50, 90, 95 or 99.
         bound: whether ``limit`` is the most or the least that is allowed.
         limit: bytes, microseconds, a count, or a share from 0 to 1.
         text: the limit as it was written.
@@ -32,91 +39,46 @@ class Budget:
     """
 
     name: str
-    metric: str
+    metric: Metric
     provider: str | None
     percentile: int | None
     bound: Literal["max", "min"]
     limit: float
     text: str
-    level: Literal["error", "warn", "off"]
+    level: LevelName
 
 
-def _quantity(parse: Callable[[str], float], words: str) -> AfterValidator:
-    def check(text: str) -> str:
-        try:
-            parse(text)
-        except BadQuantity as error:
-            hint = f"did you mean: {error.hint}" if error.hint else ""
-            raise reject("config.unit", f"must be {words}", hint) from None
-        return text
-
-    return AfterValidator(check)
-
-
-_SIZE = f"a size above 0 with its unit, such as 32 kB (units: {', '.join(SIZE_UNITS)})"
-_TIME = f"a duration above 0 with its unit, such as 1 ms (units: {', '.join(TIME_UNITS)})"
-_SHARE = f"a share from 0 to 100 with its unit, such as 1 % (units: {', '.join(SHARE_UNITS)})"
-
-
-class Limit(Shorthand):
-    """A limit: the bare value, or ``{limit: 32 kB, level: warn}``."""
-
-    shorthand: ClassVar[str] = "limit"
-    level: Level = "error"
-
-
-class SizeLimit(Limit):
-    """A number of bytes: the bare value, or ``{limit: 32 kB, level: warn}``."""
-
-    limit: Annotated[
-        str, Words(_SIZE), _quantity(size_bytes, _SIZE), Field(description="the bound itself", examples=["32 kB"])
-    ]
-
-
-class TimeLimit(Limit):
-    """A duration: the bare value, or ``{limit: 1 ms, level: warn}``."""
-
-    limit: Annotated[
-        str, Words(_TIME), _quantity(duration_us, _TIME), Field(description="the bound itself", examples=["1 ms"])
-    ]
-
-
-class ShareLimit(Limit):
-    """A share: the bare value, or ``{limit: 1 %, level: warn}``."""
-
-    limit: Annotated[
-        str, Words(_SHARE), _quantity(share, _SHARE), Field(description="the bound itself", examples=["1 %"])
-    ]
-
-
-class CountLimit(Limit):
-    """A number of things: the bare value, or ``{limit: 10000, level: warn}``."""
-
-    limit: Annotated[int, Field(ge=1, le=10**12, description="the bound itself", examples=[10_000])]
-
-
-class Budgets(Options):
-    """They hold for every student artifact that ships: each int8 file, or the float one where nothing is quantized."""
-
+class _Weight(Options):
     size: Annotated[SizeLimit | None, Written, Field(description="bytes of the file, at most")] = None
     parameters: Annotated[CountLimit | None, Written, Field(description="number of weights, at most")] = None
-    latency_cpu_p50: Annotated[
-        TimeLimit | None, Written, Field(alias="latency.cpu.p50", description="median at batch 1 on the cpu, at most")
-    ] = None
-    latency_cpu_p90: Annotated[
-        TimeLimit | None, Written, Field(alias="latency.cpu.p90", description="p90 at batch 1 on the cpu, at most")
-    ] = None
-    latency_cpu_p95: Annotated[
-        TimeLimit | None, Written, Field(alias="latency.cpu.p95", description="p95 at batch 1 on the cpu, at most")
-    ] = None
-    latency_cuda_p50: Annotated[
-        TimeLimit | None, Written, Field(alias="latency.cuda.p50", description="median at batch 1 on cuda, at most")
-    ] = None
-    latency_cuda_p90: Annotated[
-        TimeLimit | None, Written, Field(alias="latency.cuda.p90", description="p90 at batch 1 on cuda, at most")
-    ] = None
-    latency_cuda_p95: Annotated[
-        TimeLimit | None, Written, Field(alias="latency.cuda.p95", description="p95 at batch 1 on cuda, at most")
+
+
+def _timings() -> dict[str, Any]:
+    """A field for every provider and percentile of both families."""
+    found: dict[str, Any] = {}
+    for family, words in ((LATENCY, "a sequence at batch 1 on"), (STEP, "a chunk of a stream on")):
+        for provider, percentile in family.members():
+            key = f"{family.head}.{provider}.{percentile}"
+            about = Field(alias=key, description=f"{percentile} of {words} {provider}, at most")
+            found[key.replace(".", "_")] = (Annotated[TimeLimit | None, Written, family, about], None)
+    return found
+
+
+if TYPE_CHECKING:
+    _Timings = _Weight
+else:
+    _Timings = create_model("_Timings", __base__=_Weight, __module__=__name__, **_timings())
+
+
+class Budgets(_Timings):
+    """They hold for every student artifact that ships: each int8 file, or the float one where nothing is quantized."""
+
+    inherited_first: ClassVar[bool] = True
+
+    memory_peak: Annotated[
+        SizeLimit | None,
+        Written,
+        Field(alias="memory.peak", description="peak memory of a process that loads and runs the file, at most"),
     ] = None
     quality_accuracy: Annotated[
         ShareLimit | None, Written, Field(alias="quality.accuracy", description="accuracy on the test split, at least")
@@ -146,41 +108,33 @@ class Budgets(Options):
     ] = None
 
     def all(self) -> tuple[Budget, ...]:
-        """The budgets that are set, in the order of this class, the switched-off ones included."""
+        """The budgets that are set, in the order of the documentation, the switched-off ones included."""
         found = []
         for field, info in type(self).model_fields.items():
-            rule: SizeLimit | TimeLimit | ShareLimit | CountLimit | Level | None = getattr(self, field)
+            rule: AnyLimit | LevelName | None = getattr(self, field)
             if isinstance(rule, str):
-                found.append(Budget(field, field, None, None, "max", 0.0, "none", rule))
+                found.append(Budget(field, "leak", None, None, "max", 0.0, "none", rule))
             elif rule is not None:
                 found.append(_budget(info.alias or field, rule))
         return tuple(found)
 
 
-def _budget(name: str, rule: SizeLimit | TimeLimit | ShareLimit | CountLimit) -> Budget:
+def _budget(name: str, rule: AnyLimit) -> Budget:
     metric, provider, percentile = name, None, None
-    if name.startswith("latency."):
+    if name.startswith((f"{LATENCY.head}.", f"{STEP.head}.")):
         metric, provider, quantile = name.split(".")
         percentile = int(quantile.removeprefix("p"))
     return Budget(
         name=name,
-        metric=metric,
+        metric=_metric(metric),
         provider=provider,
         percentile=percentile,
-        bound="min" if name in ("quality.accuracy", "int8.share", "agreement") else "max",
-        limit=_number(rule),
+        bound="min" if metric in _LEAST else "max",
+        limit=number(rule),
         text=str(rule.limit),
         level=rule.level,
     )
 
 
-def _number(rule: SizeLimit | TimeLimit | ShareLimit | CountLimit) -> float:
-    match rule:
-        case SizeLimit():
-            return size_bytes(rule.limit)
-        case TimeLimit():
-            return duration_us(rule.limit)
-        case ShareLimit():
-            return share(rule.limit)
-        case CountLimit():
-            return rule.limit
+def _metric(name: str) -> Metric:
+    return next(metric for metric in get_args(Metric) if metric == name)

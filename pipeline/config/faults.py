@@ -8,9 +8,10 @@ from pydantic_core import ErrorDetails
 
 from ..errors import Fault
 from .document import Mark, Node, scalar
+from .families import nearest_key
 from .nearest import nearest
 from .options import Shorthand
-from .shape import Shape, fields, flow, shape_of, shape_of_field
+from .shape import Shape, families, fields, flow, shape_of, shape_of_field, told_keys
 
 Path = tuple[str | int, ...]
 
@@ -155,12 +156,14 @@ class Translator:
         self.add(path, "config.missing-key", "is missing", hint=hint, key=True)
 
     def _unknown_key(self, place: Place) -> None:
-        known = [key for key, _ in fields(place.section)]
+        known = families(place.section)
+        name = str(place.path[-1])
+        family = next((one for one in known.values() if one is not None and name.startswith(f"{one.head}.")), None)
+        told = [f"{family.pattern} with {family.words}"] if family else told_keys(place.section)
         noun = "metric" if place.topic == "budgets" else "key"
-        self._unknown(place.path, known, noun, place)
+        self._unknown(place.path, nearest_key(name, known), told, noun, place)
 
-    def _unknown(self, path: Path, known: list[str], noun: str, place: Place) -> None:
-        near = nearest(str(path[-1]), known)
+    def _unknown(self, path: Path, near: Sequence[str], known: Sequence[str], noun: str, place: Place) -> None:
         hint = f"did you mean: {' or '.join(near)}" if near else f"known {noun}s: {', '.join(known)}"
         self.add(path, "config.unknown-key", f"is not a known {noun}", hint=_see(hint, place), key=True)
 
@@ -170,7 +173,7 @@ class Translator:
         everything = list(dict.fromkeys(key for variant in shape.variants.values() for key, _ in fields(variant)))
         for key in list(written)[:MAX_DETAILS]:
             if key not in everything:
-                self._unknown((*place.path, key), everything, "key", place)
+                self._unknown((*place.path, key), nearest(key, everything), everything, "key", place)
         unknown = [key for key in list(written)[:MAX_DETAILS] if key not in everything]
         if not any(shape.tag in nearest(key, everything) for key in unknown):
             hint = f"add it, for example:  {shape.tag}: {next(iter(shape.variants))}"

@@ -10,7 +10,7 @@ from pydantic.fields import FieldInfo
 
 from .options import Shorthand
 from .pipeline import PipelineConfig
-from .shape import Shape, fields, flow, shape_of, shape_of_field
+from .shape import Shape, family_of, fields, flow, shape_of, shape_of_field
 
 
 @dataclass(frozen=True)
@@ -52,12 +52,38 @@ def topics() -> dict[str, Topic]:
     return {topic.path: topic for topic in _section(PipelineConfig, "", "the whole file", "")}
 
 
+def find(path: str) -> Topic | None:
+    """The topic of a path; a member of a family, such as ``budgets.latency.cpu.p95``, is told as its family."""
+    return topics().get(_families().get(path, path))
+
+
+def _families() -> dict[str, str]:
+    """Path of every member of a family to the family's own."""
+    found = {}
+    for topic in topics().values():
+        for key, info in fields(topic.section) if topic.section is not None else ():
+            if family := family_of(info):
+                found[f"{topic.path}.{key}"] = f"{topic.path}.{family.pattern}"
+    return found
+
+
+def _told(section: type[BaseModel]) -> Iterator[tuple[str, FieldInfo]]:
+    """The keys of a section; of a family only the first, under the family's name."""
+    seen = set()
+    for key, info in fields(section):
+        family = family_of(info)
+        name = key if family is None else family.pattern
+        if name not in seen:
+            seen.add(name)
+            yield name, info
+
+
 def _section(section: type[BaseModel], path: str, meaning: str, default: str) -> Iterator[Topic]:
-    rows = tuple(_row(key, info) for key, info in fields(section))
+    rows = tuple(_row(key, info) for key, info in _told(section))
     prose = inspect.cleandoc(section.__doc__ or "")
     about = f"{meaning[:1].upper()}{meaning[1:]}.\n\n{prose}" if meaning and path else prose
     yield Topic(path, shape_of(section).words, about, rows, default=default, section=section)
-    for key, info in fields(section):
+    for key, info in _told(section):
         yield from _field(f"{path}.{key}" if path else key, info)
 
 
@@ -75,8 +101,12 @@ def _field(path: str, info: FieldInfo) -> Iterator[Topic]:
 
 
 def _row(key: str, info: FieldInfo) -> Row:
-    shape = shape_of_field(info)
-    meaning = info.description or ("names the variant" if shape.kind == "choice" else "")
+    shape, family = shape_of_field(info), family_of(info)
+    meaning = (
+        f"{family.meaning}. {family.words}"
+        if family
+        else info.description or ("names the variant" if shape.kind == "choice" else "")
+    )
     return Row(key, shape.words, _default(info, shape), meaning, shape.section)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from ..errors import ConfigError, EnvironmentFault, Fault
-from . import overrides as overriding
+from . import as_run, overrides as overriding
 from .document import MAX_BYTES, MAX_FAULTS, Node, decode, parse
 from .faults import Translator, dotted, locate
 from .nearest import nearest
@@ -52,6 +52,10 @@ class Loaded:
         line, column = self.positions.get(known, (1, 1))
         return f"{origin or f'{self.file}:{line}:{column}'}  {path}"
 
+    def as_run(self) -> str:
+        """The YAML as the user wrote it, overrides as comments behind it; ``reread`` reads it back."""
+        return as_run.written(self.text, self.overrides)
+
 
 def load(path: str | Path, overrides: Sequence[str] = ()) -> Loaded:
     """Read and check a pipeline file.
@@ -68,6 +72,26 @@ def load(path: str | Path, overrides: Sequence[str] = ()) -> Loaded:
     text = decode(_read(Path(path), file), file)
     if isinstance(text, Fault):
         raise ConfigError(text)
+    return _checked(text, file, Path(path).absolute().parent, overrides)
+
+
+def reread(text: str, file: str, folder: Path, overrides: Sequence[str] = ()) -> Loaded:
+    """The configuration of a finished run again, its own overrides applied before the new ones.
+
+    Args:
+        text: what ``Loaded.as_run`` made.
+        file: the name that messages show.
+        folder: where relative paths in it start.
+        overrides: ``path=value`` texts on top.
+
+    Raises:
+        ConfigError: another version of seqpress made it, and this one knows the options no more.
+    """
+    own, applied = as_run.split(text)
+    return _checked(own, file, folder, [*applied, *overrides])
+
+
+def _checked(text: str, file: str, folder: Path, overrides: Sequence[str]) -> Loaded:
     root, faults = parse(text, file)
     if root is None and not faults:
         raise ConfigError(Fault("config.empty", file, "is empty", "", "make one with: compress init"))
@@ -83,7 +107,7 @@ def load(path: str | Path, overrides: Sequence[str] = ()) -> Loaded:
     return Loaded(
         config=config,
         text=text,
-        folder=Path(path).absolute().parent,
+        folder=folder,
         file=file,
         positions={dotted(where): (node.mark.line, node.mark.column) for where, node in places},
         overrides=tuple(overrides),

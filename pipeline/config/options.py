@@ -29,6 +29,8 @@ class Options(BaseModel):
     """Base of all sections. Unknown keys are errors, ``3.0`` is no integer and ``'3'`` is no number."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+    #: Whether its documentation tells inherited keys before its own.
+    inherited_first: ClassVar[bool] = False
 
 
 class Shorthand(Options):

@@ -42,7 +42,7 @@ def _put(node: Node, steps: list[str | int], value: Node, origin: str) -> list[F
     done = ""
     while True:
         if isinstance(node.content, dict) and isinstance(steps[0], str):
-            key, steps = _key(node.content, steps, is_budgets=done == "budgets")
+            key, steps = _key(node.content, steps, is_limits=done in ("budgets", "regression"))
             if not steps:
                 node.content[key] = value
                 return []
@@ -70,7 +70,7 @@ def _put(node: Node, steps: list[str | int], value: Node, origin: str) -> list[F
             return [Fault("config.override", origin, f"goes into {done}, which is {what}")]
 
 
-def _key(content: dict[str, Node], steps: list[str | int], *, is_budgets: bool) -> tuple[str, list[str | int]]:
+def _key(content: dict[str, Node], steps: list[str | int], *, is_limits: bool) -> tuple[str, list[str | int]]:
     """The longest key of the mapping that the next steps spell: keys may hold dots (``latency.cpu.p95``)."""
     words = []
     for step in steps:
@@ -81,7 +81,7 @@ def _key(content: dict[str, Node], steps: list[str | int], *, is_budgets: bool) 
         key = ".".join(words[:count])
         if key in content:
             return key, steps[count:]
-    count = len(words) if is_budgets else 1
+    count = len(words) if is_limits else 1
     return ".".join(words[:count]), steps[count:]
 
 

@@ -1,8 +1,15 @@
 """The whole of ``pipeline.yaml``."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    Field,
+    SerializerFunctionWrapHandler,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 
 from .architecture import StudentArchitecture, Teacher
 from .benchmark import Benchmark
@@ -11,8 +18,10 @@ from .compute import Compute
 from .data import DataSource
 from .distill import Distill
 from .export import Export
-from .options import Distinct, Options, Slug, reject
+from .measured import unmeasured
+from .options import Distinct, Options, Slug, Written, reject
 from .parity import Parity
+from .regression import Regression
 from .report import ReportOptions
 
 RESERVED_NAMES = ("teacher", "baseline")  # they name other rows of the report
@@ -56,6 +65,9 @@ class PipelineConfig(Options):
     export: Annotated[Export, Field(description="the ONNX that is written")] = Export()
     benchmark: Annotated[Benchmark, Field(description="what is timed")] = Benchmark()
     budgets: Annotated[Budgets, Field(description="limits that decide the exit code")] = Budgets()
+    regression: Annotated[
+        Regression | None, Written, Field(description="limits on what became worse since the last release")
+    ] = None
     report: Annotated[ReportOptions, Field(description="which files are written")] = ReportOptions()
     compute: Annotated[Compute, Field(description="what the run may use of this machine")] = Compute()
 
@@ -72,20 +84,17 @@ class PipelineConfig(Options):
         return students
 
     @model_validator(mode="after")
-    def _budgets_are_measured(self) -> "PipelineConfig":
-        missing = unlisted_providers(
-            [budget.name for budget in self.budgets.all()], [request.name for request in self.benchmark.providers]
+    def _limits_are_measured(self) -> "PipelineConfig":
+        budgets = [budget.name for budget in self.budgets.all() if budget.level != "off"]
+        limits = (
+            [limit.name for limit in self.regression.all() if limit.written and limit.level != "off"]
+            if self.regression
+            else []
         )
-        for name, provider in missing:
-            raise reject("config.budget-provider", f"budgets.{name} needs provider {provider} in benchmark.providers")
+        for fault in unmeasured(budgets, limits, self.benchmark, self.export.streaming):
+            raise reject(fault.code, f"{'.'.join(fault.path)} {fault.rule}")
         return self
 
-
-def unlisted_providers(budgets: list[str], providers: list[str]) -> list[tuple[str, str]]:
-    """The latency budgets, with their provider, that no benchmark would ever measure.
-
-    >>> unlisted_providers(["size", "latency.cuda.p95"], ["cpu"])
-    [('latency.cuda.p95', 'cuda')]
-    """
-    latencies = [(name, name.split(".")[1]) for name in budgets if name.count(".") == 2]
-    return [(name, provider) for name, provider in latencies if provider not in providers]
+    @model_serializer(mode="wrap")
+    def _only_what_is_set(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {name: value for name, value in handler(self).items() if name != "regression" or value is not None}

@@ -9,8 +9,12 @@ from pydantic import ValidationError
 from .benchmark import Benchmark
 from .budgets import Budgets
 from .document import Node
+from .export import Export
 from .faults import MAX_DETAILS, Path, Translator
-from .pipeline import PipelineConfig, unlisted_providers
+from .measured import Unmeasured, unmeasured
+from .options import Options
+from .pipeline import PipelineConfig
+from .regression import Regression
 from .shape import fields
 
 #: Under these a user is free: the arguments of the user's own function.
@@ -31,10 +35,8 @@ def check_relations(root: Node, data: dict[str, Any], translator: Translator) ->
     for name, other in _same_but_for_case(data.get("students")):
         hint = "they become folders, which some systems cannot tell apart"
         translator.add(("students", name), "config.name", f"differs from {other} only in case", "", hint, key=True)
-    for name, provider, listed in _never_timed(data):
-        rule = f"must name a provider that benchmark.providers lists ({', '.join(listed)})"
-        hint = f"add {provider} to benchmark.providers, or delete the budget"
-        translator.add(("budgets", name), "config.budget-provider", rule, provider, hint, key=True)
+    for found in _never_measured(data):
+        translator.add(found.path, found.code, found.rule, found.got, found.hint, key=True)
 
 
 def _repeated(node: Node, path: Path) -> Iterator[tuple[Path, int, Node]]:
@@ -60,15 +62,19 @@ def _same_but_for_case(students: Any) -> Iterator[tuple[str, str]]:
             yield name, folded[name.lower()]
 
 
-def _never_timed(data: dict[str, Any]) -> Iterator[tuple[str, str, list[str]]]:
-    """Latency budgets on providers that the benchmark does not list: (budget, provider, listed providers)."""
-    budgets = data.get("budgets")
+def _never_measured(data: dict[str, Any]) -> Iterator[Unmeasured]:
+    """Limits, written and not switched off, on what this file does not have measured."""
     try:
         benchmark = Benchmark.model_validate(data.get("benchmark", {}))
+        export = Export.model_validate(data.get("export", {}))
     except ValidationError:
-        return  # it has its own faults
-    listed = [str(request.name) for request in benchmark.providers]
-    known = [key for key, _ in fields(Budgets)]
-    written = [name for name in budgets if name in known] if isinstance(budgets, dict) else []
-    for name, provider in unlisted_providers(written, listed):
-        yield name, provider, listed
+        return  # they have their own faults
+    written = (_in_force(data.get("budgets"), Budgets), _in_force(data.get("regression"), Regression))
+    yield from unmeasured(*written, benchmark, export.streaming)
+
+
+def _in_force(section: Any, kind: type[Options]) -> list[str]:
+    """The known keys of a raw section, without those at level off."""
+    known = {key for key, _ in fields(kind)}
+    rules = section.items() if isinstance(section, dict) else ()
+    return [key for key, rule in rules if key in known and not (isinstance(rule, dict) and rule.get("level") == "off")]

@@ -10,7 +10,8 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from .options import Shorthand, Words, Written
+from .families import Family
+from .options import Options, Shorthand, Words, Written
 
 Kind = Literal["number", "boolean", "text", "choice", "list", "map", "section", "variants", "either", "any"]
 
@@ -40,10 +41,14 @@ class Shape:
 
 @cache
 def fields(section: type[BaseModel]) -> tuple[tuple[str, FieldInfo], ...]:
-    """The keys of a section as YAML spells them: the one that names the variant, its own, then the inherited ones."""
+    """The keys of a section as YAML spells them: the one that names the variant, its own, then the inherited ones.
+
+    ``inherited_first`` of a section turns the last two round.
+    """
 
     def rank(pair: tuple[str, FieldInfo]) -> tuple[bool, int]:
-        return not _is_tag(pair[1]), _defined_in(section, pair[0])
+        depth = _defined_in(section, pair[0])
+        return not _is_tag(pair[1]), -depth if issubclass(section, Options) and section.inherited_first else depth
 
     return tuple((info.alias or name, info) for name, info in sorted(section.model_fields.items(), key=rank))
 
@@ -52,6 +57,22 @@ def _defined_in(section: type[BaseModel], name: str) -> int:
     """How far up the class tree a field comes from."""
     tree = enumerate(section.__mro__)
     return next((depth for depth, base in tree if name in get_annotations(base)), 0)
+
+
+def family_of(info: FieldInfo) -> Family | None:
+    """The family that a key is of, such as ``latency.PROVIDER.PERCENTILE``."""
+    return next((note for note in info.metadata if isinstance(note, Family)), None)
+
+
+def families(section: type[BaseModel]) -> dict[str, Family | None]:
+    """Every key of a section, with the family it is of."""
+    return {key: family_of(info) for key, info in fields(section)}
+
+
+def told_keys(section: type[BaseModel]) -> tuple[str, ...]:
+    """The keys of a section as people are told them: a family is one."""
+    found = families(section).items()
+    return tuple(dict.fromkeys(key if family is None else family.pattern for key, family in found))
 
 
 def _is_tag(info: FieldInfo) -> bool:
@@ -120,7 +141,7 @@ def _list(item: Any, metadata: Sequence[Any]) -> Shape:
 
 
 def _section(section: type[BaseModel]) -> Shape:
-    keys = [name for name, _ in fields(section)]
+    keys = told_keys(section)
     if issubclass(section, Shorthand):
         bare = shape_of_field(section.model_fields[section.shorthand])
         return Shape("section", f"{bare.words}, or a mapping with {' and '.join(keys)}", section=section)

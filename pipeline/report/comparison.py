@@ -8,7 +8,8 @@ from .part import Estimate, Part
 
 COMPARISON_SCHEMA_VERSION: Final = 1
 
-Verdict = Literal["better", "same", "worse", "inconclusive", "not measured"]
+# "differs": neither better nor worse for it; only rows that do not count can be that
+Verdict = Literal["better", "same", "worse", "inconclusive", "not measured", "differs"]
 
 
 class Side(Part):

@@ -289,6 +289,8 @@ def providers(report: Report) -> Table:
     for provider in report.providers:
         tone: Tone = "good" if provider.available else "bad" if provider.required else "missing"
         mark = "✓ used" if provider.available else "– not available"
+        if provider.fell_back:
+            tone, mark = "bad", "✗ fell back"
         needed = "required" if provider.required else "optional"
         rows.append(Row((Cell(provider.name), Cell(mark, tone=tone), Cell(needed), Cell(provider.reason))))
     columns = tuple(Column(name) for name in ("Provider", "State", "Asked as", "Because"))

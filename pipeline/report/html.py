@@ -12,7 +12,20 @@ from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
-from . import curves, details, drift, figures, quantization, scatter, strips, tables, view
+from . import (
+    changes,
+    comparison_view,
+    curves,
+    details,
+    drift,
+    figures,
+    quantization,
+    scatter,
+    scenarios,
+    strips,
+    tables,
+    view,
+)
 from .model import Report, Student, Variant
 from .text import clean, one_line
 
@@ -22,14 +35,14 @@ if TYPE_CHECKING:
 
 def render(report: Report) -> str:
     """The page. About 0.1 MB for two students; opens at 400 px and at 1280 px, in light and dark."""
-    script = _part("report.js")
+    script = part("report.js")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
     page = (
-        _environment()
+        environment()
         .get_template("report.html.j2")
         .render(
             report=report,
-            style=Markup(_environment().get_template("report.css.j2").render()),
+            style=Markup(environment().get_template("report.css.j2").render()),
             script=Markup(script),
             script_digest=digest,
             tiles=[tile(report, student) for student in report.students],
@@ -39,6 +52,9 @@ def render(report: Report) -> str:
             tables=tables,
             details=details,
             quantization=quantization,
+            scenarios=scenarios,
+            changes=changes,
+            comparing=comparison_view,
             marks=tables.STATUS_MARK,
         )
     )
@@ -122,17 +138,19 @@ def _unbroken(text: str) -> str:
     return one_line(text).replace(" %", "\N{NO-BREAK SPACE}%")
 
 
-def _part(name: str) -> str:
+def part(name: str) -> str:
+    """A file of ``templates``, as it is."""
     return resources.files(__package__).joinpath("templates", name).read_text(encoding="utf-8")
 
 
 @cache
-def _environment() -> "Environment":
+def environment() -> "Environment":
+    """The templates, set up so that nothing foreign gets through; see the head of this file."""
     from jinja2 import DictLoader, Environment, StrictUndefined
 
-    names = ("report.html.j2", "macros.html.j2", "report.css.j2")
+    names = ("report.html.j2", "comparison.html.j2", "compared.html.j2", "macros.html.j2", "report.css.j2")
     made = Environment(
-        loader=DictLoader({name: _part(name) for name in names}),
+        loader=DictLoader({name: part(name) for name in names}),
         autoescape=True,
         undefined=StrictUndefined,
         finalize=_finalize,

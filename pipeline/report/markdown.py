@@ -5,7 +5,8 @@ Everything that came from outside is escaped, so that a label called ``<img …>
 
 import re
 
-from . import details, figures, quantization, tables, view
+from . import changes, comparison_view, details, figures, quantization, scenarios, tables, view
+from .comparison import Comparison
 from .model import Report, Student
 from .text import clean, one_line
 
@@ -18,21 +19,24 @@ def render(report: Report) -> str:
     """GitHub-flavoured Markdown; some 20 kB for two students."""
     parts = [*_verdict(report), *_headlines(report)]
     parts += ["## Gates", table(tables.gates(report)), *_findings(report)]
+    parts += _compared(report)
     parts += ["## All variants", table(tables.variants(report)), *_baselines(report)]
     parts += ["## Distilled against control", *(p for s in report.students for p in _distillation(report, s))]
     parts += ["## Quantization", *_quantization(report)]
-    parts += [_folded("Latency at every measured point", table(details.latency_grid(report)))]
+    parts += [folded("Latency at every measured point", table(details.latency_grid(report)))]
+    if scenarios.measured(report):
+        parts += [folded("Steps, cold start, memory and pace", table(scenarios.table(report)))]
     parts += ["## Parity and leaks", table(details.probes(report))]
     parts += _drift(report)
-    parts += [_folded("Every parity comparison", table(details.parity(report)))]
-    parts += [_folded("What fills each file", _files(report))]
+    parts += [folded("Every parity comparison", table(details.parity(report)))]
+    parts += [folded("What fills each file", _files(report))]
     parts += ["## Bundles", table(quantization.bundles(report)), *_commands(report)]
     parts += ["## Data", _data(report), table(details.splits(report.data))]
-    parts += [_folded("Labels", table(details.labels(report)))]
+    parts += [folded("Labels", table(details.labels(report)))]
     parts += ["## Providers and environment", table(details.providers(report)), _facts(report)]
-    parts += [_folded("Machine, libraries, noise", _environment(report))]
-    parts += [_folded(f"Lineage of {len(report.lineage)} artifacts", table(details.lineage(report)))]
-    parts += [_folded("Configuration", fenced(report.config_yaml, "yaml"))]
+    parts += [folded("Machine, libraries, noise", _environment(report))]
+    parts += [folded(f"Lineage of {len(report.lineage)} artifacts", table(details.lineage(report)))]
+    parts += [folded("Configuration", fenced(report.config_yaml, "yaml"))]
     parts.append(f"seqpress {escape(report.seqpress_version)} · report schema {report.schema_version}")
     return "\n\n".join(parts) + "\n"
 
@@ -77,7 +81,8 @@ def _cell(cell: tables.Cell, *, strong: bool) -> str:
     return f"{text}<br>{escape(cell.note)}" if cell.note else text
 
 
-def _folded(summary: str, body: str) -> str:
+def folded(summary: str, body: str) -> str:
+    """A body that GitHub and GitLab show when asked."""
     return f"<details><summary>{summary}</summary>\n\n{body}\n\n</details>"
 
 
@@ -118,6 +123,24 @@ def _findings(report: Report) -> list[str]:
     return ["\n".join(f"- {words[one.severity]}, {escape(one.subject)}: {escape(one.text)}" for one in report.findings)]
 
 
+def compared(comparison: Comparison, sides: tuple[str, str]) -> list[str]:
+    """One artifact beside its counterpart: the table, the control, what was compared."""
+    parts = [table(changes.rows(comparison, sides))]
+    parts += [f"{escape(comparison.reason)}."] if comparison.reason else []
+    parts += [escape(told)] if (told := comparison_view.evidence(comparison)) else []
+    return [*parts, "\n".join(f"- {name}: {escape(of)}" for name, of in comparison_view.sides(comparison))]
+
+
+def _compared(report: Report) -> list[str]:
+    """Nothing where no baseline was asked for."""
+    if report.previous is None:
+        return []
+    parts = ["## Compared with the last release", escape(view.previous(report.previous))]
+    for one in report.comparisons:
+        parts += [f"**{escape(one.sentence)}**", *compared(one, comparison_view.RELEASES)]
+    return parts
+
+
 def _baselines(report: Report) -> list[str]:
     lines = []
     for one in report.baselines:
@@ -141,7 +164,7 @@ def _distillation(report: Report, student: Student) -> list[str]:
         f"Mean of the seeds: distilled {view.mean_text(made.distilled_mean, made.distilled_spread)}; "
         f"control {view.mean_text(made.control_mean, made.control_spread)}{quantized}. "
         f"Losses: {escape(' + '.join(made.losses)) or 'none recorded'}.",
-        _folded("Seeds", table(details.seeds(report, student))),
+        folded("Seeds", table(details.seeds(report, student))),
     ]
 
 
@@ -150,7 +173,7 @@ def _quantization(report: Report) -> list[str]:
     for student in report.students:
         if student.candidates:
             parts += [f"What auto tried on {escape(student.name)}:", table(quantization.candidates(student))]
-    return [*parts, _folded("Left in float32, over 1 kB", table(quantization.left_in_float(report)))]
+    return [*parts, folded("Left in float32, over 1 kB", table(quantization.left_in_float(report)))]
 
 
 def _drift(report: Report) -> list[str]:

@@ -250,6 +250,14 @@ class ProviderFacts(Part):
     available: bool
     reason: str  # why not, or the proof that it was used
     required: bool = False
+    node_share: float | None = None  # of the models' nodes that ran on it, 0 to 1
+    time_share: float | None = None  # of the time inside nodes, 0 to 1, by profile; None: not profiled (the CPU alone)
+    copies: int | None = None  # of tensors between memories, in a run of the model with most
+    switches: int | None = None  # from one provider to another, in a run of the model with most
+    buffers: str = ""  # memory that bound buffers lay in: "cpu", "cuda"
+    answer_gap: float | None = None  # largest difference from the CPU's answers, over the largest of them
+    answers_differ: bool = False  # by more than half precision explains
+    fell_back: bool = False  # it is there, and nodes that it was asked to run ran on another one
 
 
 class Previous(Part):

@@ -3,10 +3,10 @@
 Fits 80 columns. ``render`` is plain text; ``print_card`` adds colour where the stream can show it.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
-from . import figures, tables, view
+from . import comparison_view, figures, scenarios, tables, view
 from .model import Gate, Report, Student
 from .text import ascii_only, cut, width, wrap
 
@@ -33,6 +33,11 @@ def render(report: Report, folder: str = "") -> str:
 
 def print_card(report: Report, console: "Console", folder: str = "") -> None:
     """Print the card; colours where the console has them, ASCII where its encoding has no × or µ."""
+    print_lines(lines(report, folder), console)
+
+
+def print_lines(made: Iterable["list[Span]"], console: "Console") -> None:
+    """Print styled lines, spelled so that the console's encoding can say them."""
     from rich.text import Text
 
     try:
@@ -40,7 +45,7 @@ def print_card(report: Report, console: "Console", folder: str = "") -> None:
         spell: Callable[[str], str] = str
     except (UnicodeEncodeError, LookupError):
         spell = ascii_only
-    for line in lines(report, folder):
+    for line in made:
         text = Text("", no_wrap=True, overflow="ignore")
         for span in line:
             text.append(spell(span.text), style=span.style or None)
@@ -58,6 +63,7 @@ def lines(report: Report, folder: str = "") -> Iterator[list[Span]]:
     for student in report.students:
         yield from _student(report, student)
     yield from _gates(report)
+    yield from _compared(report)
     yield from _notes(report)
     run = report.run
     yield []
@@ -106,6 +112,8 @@ def _student(report: Report, student: Student) -> Iterator[list[Span]]:
         p50, p95 = (tables.percentile_text(view.percentile(cell, p)) for p in (50, 95))
         at = f"{cell.provider}, batch {cell.batch}, {cell.length} frames"
         yield _line(f"  {'':<12}", cut(f"p50 {p50}, p95 {p95} ({at})", 64))
+    for part in scenarios.short(variant.scenarios, 64):
+        yield _line(f"  {'':<12}", cut(part, 64))
     made = student.distillation
     means = (
         f"{view.mean_text(made.distilled_mean, None)} with teacher, {view.mean_text(made.control_mean, None)} without"
@@ -131,6 +139,22 @@ def _gate(gate: Gate) -> list[Span]:
     return _line(
         Span(f"  {mark} ", style), cut(f"{gate.name} of {gate.subject}: {actual}, limit {gate.limit}", COLUMNS - 6)
     )
+
+
+def _compared(report: Report) -> Iterator[list[Span]]:
+    """One sentence an artifact, against the last release."""
+    if report.previous is None:
+        return
+    yield []
+    name = Span(f"  {'last release':<12}  ", "dim")
+    if not report.comparisons:
+        yield _line(name, cut(report.previous.reason or "nothing to compare with", 62))
+        return
+    yield _line(name, cut(report.previous.source, 62))
+    for one in report.comparisons:
+        style = {"worse": "red", "inconclusive": "yellow"}.get(one.verdict, "dim")
+        for i, part in enumerate(wrap(one.sentence, COLUMNS - 6)[:3]):
+            yield _line(Span(f"  {comparison_view.MARK[one.verdict]} " if i == 0 else "    ", style), part)
 
 
 def _notes(report: Report) -> Iterator[list[Span]]:

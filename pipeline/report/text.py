@@ -38,6 +38,8 @@ def one_line(text: str) -> str:
 
 def width(text: str) -> int:
     """Columns a terminal needs for the text: 2 for East Asian wide characters, 0 for combining marks."""
+    if text.isascii():
+        return len(text)
     return sum(
         0
         if unicodedata.combining(c) or unicodedata.category(c) == "Cf"
@@ -57,9 +59,12 @@ def cut(text: str, columns: int) -> str:
     line = one_line(text)
     if width(line) <= columns:
         return line
-    while line and width(line) > columns - 1:
-        line = line[:-1]
-    return line.rstrip() + "…"
+    taken = 0
+    for index, sign in enumerate(line):
+        taken += width(sign)
+        if taken > columns - 1:
+            return line[:index].rstrip() + "…"
+    return line
 
 
 def wrap(text: str, columns: int) -> list[str]:

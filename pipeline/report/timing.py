@@ -106,3 +106,4 @@ class Scenarios(Part):
     paced: tuple[Paced, ...] = ()
     energy: Energy | None = None
     missing: dict[str, str] = Field(default_factory=dict)  # scenario -> why it has no numbers
+    noise: dict[str, str] = Field(default_factory=dict)  # what disturbed the machine while these were measured

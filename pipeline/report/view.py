@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from . import figures
-from .model import Gate, LatencyCell, Paired, Percentile, Report, Student, Variant
+from .model import Gate, LatencyCell, Paired, Percentile, Previous, Report, Student, Variant
 
 AGAINST = ("teacher", "control", "float32")
 SHAPES = ("circle", "diamond", "square", "triangle", "wedge", "hexagon")
@@ -111,6 +111,17 @@ def gate_count(report: Report) -> str:
     words = {"fail": "failed", "inconclusive": "inconclusive", "not measured": figures.NOT_MEASURED}
     rest = "".join(f", {tally[status]} {word}" for status, word in words.items() if tally[status])
     return f"{tally['pass']} of {total} gate{'' if total == 1 else 's'} passed{rest}"
+
+
+def previous(found: Previous) -> str:
+    """What the run was compared with, or why it was not.
+
+    >>> previous(Previous(source="runs/1", digest="", reason="there is nothing at that path"))
+    'Not compared with runs/1: there is nothing at that path.'
+    """
+    if found.reason:
+        return f"Not compared with {found.source}: {found.reason}."
+    return f"Against {found.source} (content {found.digest[:12]}), both in the same processes."
 
 
 def series(report: Report) -> dict[str, int]:

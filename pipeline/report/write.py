@@ -2,11 +2,11 @@
 
 import os
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from ..errors import ConfigError, EnvironmentFault, Fault
-from . import as_json, html, junit, markdown
+from . import as_json, html, junit, markdown, metrics, summary
 from .model import Report
 
 FILES: dict[str, tuple[str, Callable[[Report], str]]] = {
@@ -14,14 +14,17 @@ FILES: dict[str, tuple[str, Callable[[Report], str]]] = {
     "markdown": ("report.md", markdown.render),
     "json": ("report.json", as_json.render),
     "junit": ("junit.xml", junit.render),
+    "summary": ("summary.md", summary.render),
+    "metrics": ("metrics.txt", metrics.render),
 }
+FOR_CI = ("summary", "metrics")  # small, and in every run folder whatever ``report.formats`` says
 
 
 def write(report: Report, folder: Path, formats: Sequence[str] = tuple(FILES)) -> list[Path]:
     """Render and write the asked formats; the paths come back in the order asked, each format once.
 
     Raises:
-        ConfigError: a format that is none of html, markdown, json, junit.
+        ConfigError: a format that is none of ``FILES``.
         EnvironmentFault: the folder cannot be made or written; a report that stood there before is untouched.
     """
     wanted = list(dict.fromkeys(formats))
@@ -29,7 +32,15 @@ def write(report: Report, folder: Path, formats: Sequence[str] = tuple(FILES)) -
     if unknown:
         rule = f"must be one of {', '.join(FILES)}"
         raise ConfigError([Fault("report.format", "report.formats", rule, repr(name)) for name in unknown])
-    texts = {FILES[name][0]: FILES[name][1](report) for name in wanted}
+    return write_texts({FILES[name][0]: FILES[name][1](report) for name in wanted}, folder)
+
+
+def write_texts(texts: Mapping[str, str], folder: Path) -> list[Path]:
+    """Write files by their names, each whole or not at all; the paths in the order given.
+
+    Raises:
+        EnvironmentFault: the folder cannot be made or written.
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name, text in texts.items():

@@ -13,7 +13,7 @@ from ..engine.task import Artifact, Context, Outcome
 def run(given: Mapping[str, Artifact], options: Mapping[str, Any], into: Path, context: Context) -> Outcome:
     """Inputs: ``data`` and the artifacts that ``contenders`` names. Options: ``contenders`` (variant id to input and
     file name), ``reference``, ``providers``, ``required``, ``batch``, ``lengths`` ("auto" or numbers), ``threads``,
-    ``launches``, ``samples``, ``seed``.
+    ``launches``, ``samples``, ``claim`` (highest percentile that a gate judges), ``fallback``, ``seed``.
 
     Everything it finds is a measurement, so nothing of it is part of the artifact's digest.
     """
@@ -30,6 +30,8 @@ def run(given: Mapping[str, Artifact], options: Mapping[str, Any], into: Path, c
         threads=options["threads"],
         launches=options["launches"],
         samples=options["samples"],
+        claim=options["claim"],
+        fallback=options["fallback"],
         seed=options["seed"],
     )
     return Outcome({"lengths": list(lengths)}, asdict(done) | {"machine": machine.fingerprint()})

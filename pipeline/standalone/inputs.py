@@ -1,4 +1,4 @@
-"""What ``compress quantize`` is given: an ONNX file or a bundle, and sequences to calibrate and compare on. No torch.
+"""What ``compress quantize`` and ``compress bench`` are given: an ONNX file or a bundle, and sequences. No torch.
 
 Nothing here is believed before it was checked: the file by ``exporters.foreign.check_file``, the sequences by the
 rules of the data room, and that the two fit together by a run in a child process.
@@ -73,11 +73,14 @@ class Sample:
     constants: Mapping[str, NDArray[Any]] = field(default_factory=dict)
 
 
-def open_source(given: Path) -> Source:
+def open_source(given: Path, *, step_too: bool = False) -> Source:
     """The model at a path, or in the bundle at that path.
 
+    Args:
+        step_too: whether a step graph of ours may be given as a model by itself.
+
     Raises:
-        ConfigError: nothing is there, or it is the step graph of a bundle.
+        ConfigError: nothing is there, or it is the step graph of a bundle and may not be.
         InputRejected: damaged, reaching outside its file, or a bundle without a readable manifest.
     """
     path = given / MODEL if given.is_dir() else given
@@ -87,11 +90,13 @@ def open_source(given: Path) -> Source:
     about, inputs = own_manifest(checked.model), {value.name for value in checked.model.graph.input}
     outputs = {value.name for value in checked.model.graph.output}
     if about is not None and about.states:
+        if step_too:
+            return Source(path, checked, None, about, _bundle_of(path))
         hint = f"give the {MODEL} beside it; its step graph is quantized along with it, from the same numbers"
         raise ConfigError(Fault("model.step", str(path), "must not be a step graph of seqpress", "one", hint))
     if about is None or inputs != {FRAMES, LENGTHS} or LOGITS not in outputs:
         return Source(path, checked, None, None, None)
-    bundle = _manifest(path.parent / MANIFEST) if os.path.lexists(path.parent / MANIFEST) else None
+    bundle = _bundle_of(path)
     step = path.parent / STEP
     _, policy, mean = non_finite.remove(checked.model)
     if bundle is not None and bundle.non_finite.policy == "undefined":
@@ -112,14 +117,16 @@ def checked_model(path: Path) -> Checked:
         raise InputRejected(Fault("model.rejected", where, error.rule, error.got)) from error
 
 
-def sample(source: Source, calibration: Path | None, layout: str, seed: int) -> tuple[Sample, Feeding]:
-    """What the model is run on: calibration, else the golden sequences of its bundle, else random ones in its range.
+def sample(
+    source: Source, calibration: Path | None, layout: str, seed: int, option: str = "--calibration"
+) -> tuple[Sample, Feeding]:
+    """What the model is run on: the file that ``option`` names, else golden sequences of its bundle, else random ones.
 
     Raises:
         ConfigError, InputRejected: the file is not in form, holds NaN, or the model cannot be fed with it.
     """
     names = {value.name for value in source.checked.model.graph.input}
-    found = _read(calibration, names) if calibration is not None else _golden(source)
+    found = _read(calibration, names, option) if calibration is not None else _golden(source)
     features = found.sequences[0].shape[1] if found is not None else 0
     try:
         feeding = understand(source.checked.model, layout, found.constants if found else None, features)
@@ -127,7 +134,7 @@ def sample(source: Source, calibration: Path | None, layout: str, seed: int) -> 
             found = _random(source.checked.model, feeding, seed)
         fitting = Sample(feeding.fit(found.sequences), found.origin, found.real, found.constants)
     except CannotFeed as error:
-        hint = "name inputs with a constant value as arrays of --calibration; say the axes with --layout"
+        hint = f"name inputs with a constant value as arrays of {option}; say the axes with --layout"
         raise InputRejected(Fault("model.inputs", str(source.path), f"cannot be fed: {error}", "", hint)) from error
     _try(source, feeding, fitting.sequences)
     return fitting, feeding
@@ -150,6 +157,11 @@ def _try(source: Source, feeding: Feeding, sequences: list[Floats]) -> None:
             raise InputRejected(Fault("model.run", str(source.path), "must run", str(error), hint)) from error
 
 
+def _bundle_of(path: Path) -> BundleManifest | None:
+    beside = path.parent / MANIFEST
+    return _manifest(beside) if os.path.lexists(beside) else None
+
+
 def _manifest(path: Path) -> BundleManifest:
     try:
         return bundle_manifest.from_bytes(read_regular(path, MAX_MANIFEST_BYTES))
@@ -157,9 +169,9 @@ def _manifest(path: Path) -> BundleManifest:
         raise InputRejected(Fault("model.rejected", str(path), error.rule, error.got, "compress verify")) from error
 
 
-def _read(path: Path, inputs: set[str]) -> Sample:
+def _read(path: Path, inputs: set[str], option: str) -> Sample:
     """An npz in one of the layouts of docs/data.md without labels; arrays named like an input are constants."""
-    with open_regular(path, "--calibration", str(path)) as file:
+    with open_regular(path, option, str(path)) as file:
         archive = Archive(file, path.name)
         layout = next((keys for keys in _LAYOUTS.values() if all(key in archive for key in keys)), None)
         if layout is None:

@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -10,11 +11,13 @@ import time
 from dataclasses import asdict, replace
 from functools import partial
 from itertools import repeat
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from seqpress.benchmarks import child, feeds, latency, machine, providers
-from seqpress.benchmarks.launches import CHILD, ChildFailed, _shortfall
+from seqpress.benchmarks import child, feeds, latency, launches, machine, providers, proving
+from seqpress.benchmarks.launches import CHILD, _shortfall
+from seqpress.benchmarks.process import ChildFailed
 from seqpress.pipeline.report import model as report
 
 QUICK = {"launches": 2, "samples": 90, "timeout_s": 60.0}
@@ -39,11 +42,13 @@ def test_every_cell_has_what_a_report_needs(measured, points):
         assert found.first_run_ms > 0
         for cell in found.cells:
             assert cell.n >= 90
-            assert [one.p for one in cell.percentiles] == [50, 90, 95]
+            assert [one.p for one in cell.percentiles] == [50, 90, 95, 99]
+            assert cell.run_p50.p == 50
+            assert cell.run_p50.value_us > 0
             assert len(cell.histogram_us) == 101
             assert list(cell.histogram_us) == sorted(cell.histogram_us)
             assert cell.histogram_us[0] == cell.min_us > 0
-            for one in cell.percentiles:
+            for one in cell.percentiles[:3] if cell.n < 459 else cell.percentiles:
                 assert one.reason == ""
                 assert one.low_us <= one.value_us <= one.high_us
             assert cell.noisy == bool(cell.noise)
@@ -65,9 +70,7 @@ def test_equal_contenders_have_equal_ratios(measured):
         assert 0.5 < this.faster_than_teacher.value / copy.faster_than_teacher.value < 2
 
 
-def test_plain_runs_settings_noise_and_providers_stand_beside(measured):
-    assert len(measured.plain_runs) == 4 * 2
-    assert all(one.p50.value_us > 0 for one in measured.plain_runs)
+def test_settings_noise_and_providers_stand_beside(measured):
     assert measured.settings["session threads"] == "1 intra-op, 1 inter-op, spinning on"
     assert measured.noise
     cpu, cuda = measured.providers
@@ -114,21 +117,157 @@ def test_who_is_refused_has_a_reason_and_the_others_have_numbers(models, points,
     assert "nodes of 1 model ran" in found.providers[0].reason
 
 
-def test_a_silent_fallback_has_no_numbers(models, points, monkeypatch):
+AZURE = "AzureExecutionProvider"  # present in CPU builds, takes no ordinary node: a real silent fallback
+
+
+@pytest.fixture
+def azure(monkeypatch):
+    """A provider that passes for available, and takes no node."""
     import onnxruntime as ort
 
-    name = "AzureExecutionProvider"  # present in CPU builds, takes no ordinary node
-    if name not in ort.get_available_providers():
+    if AZURE not in ort.get_available_providers():
         pytest.skip("this build has no provider that falls back")
-    found = latency.measure({"gru": models["gru"]}, points, provider_names=(name,), **QUICK)
-    assert (found.latency, found.providers[0].available) == ({}, False)
-    # and where the provider passes for available
     monkeypatch.setattr(providers, "availability", lambda name: providers.Availability(name, True))
-    found = latency.measure({"gru": models["gru"]}, points, provider_names=(name,), required=(name,), **QUICK)
+
+
+def test_a_provider_that_takes_no_work_is_not_available(models, points):
+    found = latency.measure({"gru": models["gru"]}, points, provider_names=("cuda",), **QUICK)
+    if providers.availability("cuda").available:
+        pytest.skip("this machine has a GPU")
+    assert (found.latency, found.providers[0].available) == ({}, False)
+    assert found.providers[0].reason
+
+
+def test_a_silent_fallback_has_no_numbers(models, points, azure):
+    found = latency.measure({"gru": models["gru"]}, points, provider_names=(AZURE,), required=(AZURE,), **QUICK)
     assert found.latency == {}
     assert [one.kind for one in found.unmeasured] == ["fell back"]
-    assert "did not do the work" in found.providers[0].reason
-    assert found.providers[0].required
+    (facts,) = found.providers
+    assert "did not do the work" in facts.reason
+    assert (facts.required, facts.available, facts.fell_back) == (True, True, True)
+
+
+def test_a_fallback_that_is_only_warned_about_is_timed_and_said(models, points, azure):
+    contenders = {"gru": models["gru"], "tcn": models["tcn"]}
+    found = latency.measure(contenders, points[:1], provider_names=(AZURE,), fallback="warn", **QUICK)
+    assert set(found.latency) == {"gru", "tcn"}
+    assert found.unmeasured == ()
+    (facts,) = found.providers
+    assert (facts.fell_back, facts.node_share, facts.time_share) == (True, 0.0, 0.0)
+    assert (facts.copies, facts.switches, facts.buffers) == (0, 0, "cpu")
+    assert re.match(rf"0 of \d\d nodes of 2 models ran on {AZURE}, with 0 % of the time in nodes; ", facts.reason)
+    assert facts.reason.endswith("; fell back and timed all the same: gru, tcn")
+    assert "GRU on CPUExecutionProvider" in facts.reason
+
+
+def test_who_kills_the_proving_process_is_left_to_the_timing_one(models, tmp_path, monkeypatch):
+    asked = []
+
+    def ask(command, told, timeout_s, scratch, threads):
+        asked.append(sorted(told["contenders"]))
+        if "bad" in told["contenders"]:
+            raise ChildFailed("died", "bad", "signal 11")
+        return {"good": asdict(providers.placement(providers.session(models["gru"]), "cpu"))}
+
+    monkeypatch.setattr(proving, "ask", ask)
+    found = proving.prove({"good": "a", "bad": "b"}, AZURE, 1, "feeds.npz", 1.0, tmp_path)
+    assert asked == [["bad", "good"], ["good"]]
+    assert found == {"good": providers.placement(providers.session(models["gru"]), "cpu")}
+    asked.clear()
+    monkeypatch.setattr(proving, "ask", lambda *told, threads: asked.append(1) or crash())
+    assert proving.prove({"good": "a"}, AZURE, 1, "feeds.npz", 1.0, tmp_path) == {}
+    assert asked == [1]
+
+
+def deaf_to_lengths(model, provider="cpu", threads=1, true=providers.open_session):
+    """A provider whose recurrent layers ignore sequence lengths, as some do; the CPU is as it is."""
+    made = true(model, "cpu", threads)
+    if provider == "cpu":
+        return made
+
+    def run(names, feeds):
+        frames = feeds["frames"].shape[1]
+        return made.run(names, {**feeds, "lengths": np.full_like(feeds["lengths"], frames)})
+
+    return SimpleNamespace(run=run, get_inputs=made.get_inputs)
+
+
+def test_answers_are_held_against_the_cpus_with_padding_too(models, points, monkeypatch):
+    given = points[1].feeds[0]
+    assert proving.answer_gap(str(models["gru"]), "cpu", 1, given) == 0.0
+    monkeypatch.setattr(proving.providers, "open_session", deaf_to_lengths)
+    assert proving.answer_gap(str(models["gru"]), "openvino", 1, given) > latency.ANSWER_TOLERANCE
+    broken = SimpleNamespace(run=lambda names, feeds: [np.full((4, 4), np.nan, np.float32)], get_inputs=list)
+    monkeypatch.setattr(proving.providers, "open_session", lambda model, name, threads: broken)
+    assert proving.answer_gap(str(models["gru"]), "openvino", 1, given) == 1e9
+
+
+def test_a_provider_with_other_answers_is_said_to_have_them(models, points, azure, monkeypatch):
+    def prove(contenders, *more):
+        return {one: replace(found, answer_gap=0.25) for one, found in true(contenders, *more).items()}
+
+    true = launches.prove
+    monkeypatch.setattr(launches, "prove", prove)
+    found = latency.measure({"gru": models["gru"]}, points[:1], provider_names=(AZURE,), fallback="warn", **QUICK)
+    (facts,) = found.providers
+    assert (facts.answer_gap, facts.answers_differ) == (0.25, True)
+    assert "its answers differ from the CPU's by up to 0.25 of the largest output" in facts.reason
+
+
+def crash():
+    raise ChildFailed("hung", "", "no answer")
+
+
+def test_a_percentile_without_enough_samples_has_no_value(models, points):
+    command = dict(QUICK, samples=50, launches=1)
+    found = latency.measure({"a": models["gru-slow"]}, points[1:], percentiles=(50.0, 99.9), **command)
+    (cell,) = found.latency["a"].cells
+    middle, tail = cell.percentiles
+    assert middle.value_us > 0
+    assert (tail.value_us, tail.reason) == (None, f"n too small: {cell.n} samples, p99.9 needs 4603")
+
+
+@pytest.mark.parametrize(("claim", "each"), [(95.0, 45), (99.0, 230), (50.0, 25)])
+def test_samples_are_raised_to_what_is_claimed_and_no_more(models, points, tmp_path, claim, each):
+    command = stand_in(tmp_path, "sys.exit(str(job['samples']))")
+    quick = QUICK | {"samples": 50}
+    found = latency.measure({"a": models["tcn"]}, points[:1], child=command, claim=claim, **quick)
+    assert found.unmeasured[0].reason.endswith(f": {each}")
+
+
+# A child whose contender "sleepy" sleeps on every 50th call, wherever that falls.
+SLEEPY = """
+import time
+from itertools import count
+from seqpress.benchmarks import child
+
+true = child._try_out
+
+def try_out(job, contender, *more):
+    made = true(job, contender, *more)
+    if contender == "sleepy":
+        for runner in made:
+            runner.bound = map(drowsy, runner.bound, count())
+    return made
+
+def drowsy(call, number):
+    return call if number % 50 else lambda: (call(), time.sleep(0.005))
+
+child._try_out = try_out
+child.main()
+"""
+
+
+def test_a_model_that_sleeps_on_every_50th_call_shows_in_p99_and_not_in_p50(models, points, tmp_path):
+    script = tmp_path / "sleepy.py"
+    script.write_text(SLEEPY)
+    contenders = {"awake": models["gru"], "sleepy": models["gru-copy"]}
+    found = latency.measure(contenders, points[:1], claim=99.0, child=(sys.executable, str(script)), **QUICK)
+    awake, sleepy = ({one.p: one for one in found.latency[name].cells[0].percentiles} for name in contenders)
+    assert found.latency["sleepy"].cells[0].n >= 459
+    assert sleepy[99].value_us > 5000 > 4 * sleepy[50].value_us
+    assert sleepy[99].low_us > 5 * sleepy[50].high_us
+    assert 0.5 < sleepy[50].value_us / awake[50].value_us < 2
 
 
 def stand_in(folder, body):
@@ -183,7 +322,7 @@ def test_a_child_that_fails_yields_a_reason_and_no_numbers(models, points, tmp_p
     quick = QUICK | ({"timeout_s": 1.0} if kind == "hung" else {})
     command = stand_in(tmp_path, body)
     found = latency.measure({"a": models["tcn"]}, points[:1], child=command, **quick)
-    assert (found.latency, found.plain_runs) == ({}, ())
+    assert found.latency == {}
     (one,) = found.unmeasured
     assert one.kind == kind
     assert reason in one.reason
@@ -196,7 +335,7 @@ def test_a_child_that_fails_yields_a_reason_and_no_numbers(models, points, tmp_p
         ({"reference": "x"}, "reference must be one of a; got 'x'"),
         ({"launches": 0}, "launches must be 1 or more"),
         ({"threads": 4096}, "the usable cores; got 4096"),
-        ({"provider_names": ("tpu",)}, "provider must be one of cpu, cuda; got 'tpu'"),
+        ({"provider_names": ("tpu",)}, "provider must be one of cpu, cuda, .*; got 'tpu'"),
     ],
 )
 def test_nonsense_is_refused_before_anything_runs(models, points, change, message):
@@ -291,7 +430,7 @@ def test_nothing_heavy_is_imported(models, points, tmp_path):
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux can tie a child's life to its parent's")
 def test_a_killed_parent_leaves_no_child(tmp_path):
     sleeper = (
-        "import time\nfrom seqpress.benchmarks.child import die_with_parent\n"
+        "import time\nfrom seqpress.benchmarks.process import die_with_parent\n"
         "die_with_parent()\nprint(1, flush=True)\ntime.sleep(60)"
     )
     parent = (

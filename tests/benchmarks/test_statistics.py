@@ -1,18 +1,24 @@
 import doctest
 import importlib
+import pkgutil
 
 import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 from scipy import stats
+from seqpress import benchmarks
 from seqpress.benchmarks import statistics as s
 
-MODULES = ("child", "feeds", "footprint", "latency", "launches", "machine", "predict", "providers", "quality")
+MODULES = sorted(one.name for one in pkgutil.walk_packages(benchmarks.__path__, "seqpress.benchmarks."))
 
 
-@pytest.mark.parametrize("name", [*MODULES, "quantized_inputs", "statistics"])
+@pytest.mark.parametrize("name", MODULES)
 def test_examples_in_docstrings_run(name):
-    assert doctest.testmod(importlib.import_module(f"seqpress.benchmarks.{name}")).failed == 0
+    assert doctest.testmod(importlib.import_module(name)).failed == 0
+
+
+def test_examples_are_looked_for_everywhere():
+    assert {"seqpress.benchmarks.statistics.ratios", "seqpress.benchmarks.feeds"} <= set(MODULES)
 
 
 @pytest.mark.parametrize(("exceedances", "expected"), [(0, [7, 44, 90, 459, 4603]), (1, [11, 64, 130, 662, 6636])])

@@ -89,3 +89,80 @@ def test_killed_in_the_middle_it_resumes(tiny, store):
     for entry in report["lineage"]:
         if entry["task"] != "benchmark":
             assert (entry["key"], entry["digest"]) == (theirs[entry["task"]]["key"], theirs[entry["task"]]["digest"])
+
+
+BUSY = ("--set", "benchmark.launches=3", "--set", "benchmark.samples=2000", "--set", "benchmark.batch=[1, 512]")
+
+
+def descendants(pid: int) -> set[int]:
+    """Processes below one, however deep."""
+    children: dict[int, list[int]] = {}
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
+        except OSError:
+            continue
+        children.setdefault(parent, []).append(int(entry.name))
+    found, ahead = set(), [pid]
+    while ahead:
+        below = children.get(ahead.pop(), [])
+        found.update(below)
+        ahead += below
+    return found
+
+
+def alive(pid: int) -> bool:
+    """Whether a process is there and no zombie."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -9)],
+    ids=["SIGINT", "SIGTERM", "SIGKILL"],
+)
+def test_stopped_while_it_measures_nothing_goes_on_measuring(tiny, store, number, code):
+    """The benchmark starts processes of its own, below a worker: a CI system signals the command alone."""
+    process = start([*ARGUMENTS[:4], "--ci", "--out", "stopped", *BUSY], tiny.folder, store, variables={"CI": "true"})
+    seen: set[int] = set()
+    try:
+        measuring = watch(process, seen)
+        began = time.monotonic()
+        process.send_signal(number)
+        process.wait(timeout=30)
+        while any(map(alive, seen)) and time.monotonic() < began + 30:
+            time.sleep(0.02)
+        quiet_s = time.monotonic() - began
+    finally:
+        process.kill()
+    said = process.stderr.read()
+    assert measuring, f"it never measured:\n{said}"
+    assert process.returncode == code, said
+    assert quiet_s < 5
+    assert not running(store)
+    assert code < 0 or Answer(code, "", said).error["exit_code"] == code
+    assert not list((tiny.folder / "stopped").rglob("report.*"))
+
+
+def watch(process: subprocess.Popen[str], seen: set[int]) -> bool:
+    """Until a benchmark's own process has run for a moment; ``seen`` gets everything below the command."""
+    deadline = time.monotonic() + 120
+    while process.poll() is None and time.monotonic() < deadline:
+        below = descendants(process.pid)
+        seen |= below
+        if any(is_measuring(pid) for pid in below):
+            time.sleep(0.3)
+            seen |= descendants(process.pid)
+            return True
+        time.sleep(0.01)
+    return False
+
+
+def is_measuring(pid: int) -> bool:
+    try:
+        return b".benchmarks." in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return False

@@ -160,6 +160,20 @@ def test_an_absent_provider_is_told_with_its_reason():
     assert measuring(providers=absent) == [("info", "cuda", text)]
 
 
+def test_a_provider_that_fell_back_is_warned_about():
+    back = [{"name": "cuda", "available": True, "fell_back": True, "reason": "0 of 6 nodes of 1 model ran there"}]
+    text = "Not all of the work ran there: 0 of 6 nodes of 1 model ran there."
+    assert measuring(providers=back) == [("warning", "cuda", text)]
+    assert measuring(providers=[{**back[0], "fell_back": False}]) == []
+
+
+def test_a_provider_that_computes_something_else_is_warned_about():
+    wrong = [{"name": "openvino", "available": True, "answers_differ": True, "reason": "differs by 0.4"}]
+    ((severity, subject, text),) = measuring(providers=wrong)
+    assert (severity, subject) == ("warning", "openvino")
+    assert text.startswith("It computes something else than the CPU")
+
+
 def test_noise_is_counted():
     cells = {"a": {"cells": [{"noisy": True}, {"noisy": False}]}, "b": {"cells": [{"noisy": True}]}}
     ((severity, subject, text),) = measuring(latency=cells)

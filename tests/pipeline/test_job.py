@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from command import TINY
+from seqpress.exporters.runtime import Installed
 from seqpress.pipeline import job
 from seqpress.pipeline.config import load
 from seqpress.pipeline.engine import events
@@ -66,7 +67,9 @@ def test_a_number_taken_meanwhile_is_told(again, tmp_path, monkeypatch):
 
 def test_formats_are_those_asked_for(again):
     folder = again("report.formats=[markdown]").folder
-    assert sorted(path.name for path in folder.iterdir()) == ["artifacts", "pipeline.yaml", "report.md"]
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "artifacts", "metrics.txt", "pipeline.yaml", "predictions.npz", "report.md", "summary.md",
+    ]  # fmt: skip
 
 
 def test_the_yaml_is_kept_as_written_with_its_overrides(again):
@@ -97,6 +100,17 @@ def test_a_required_provider_is_looked_for_first(again, tmp_path, monkeypatch):
     assert caught.value.faults[0].code == "environment.provider"
     assert caught.value.faults[0].hint == "no such build"
     assert (heard, list(tmp_path.iterdir())) == ([], [])
+
+
+def test_two_builds_of_onnxruntime_at_once_stop_the_run(again, tmp_path, monkeypatch):
+    both = (Installed("onnxruntime", "1.31.0"), Installed("onnxruntime-gpu", "1.31.0"))
+    monkeypatch.setattr(job.runtime, "installed", lambda path=None: both)
+    with pytest.raises(EnvironmentFault) as caught:
+        again()
+    (fault,) = caught.value.faults
+    assert (fault.code, fault.got) == ("environment.runtime-twice", "onnxruntime 1.31.0, onnxruntime-gpu 1.31.0")
+    assert "pip uninstall -y onnxruntime onnxruntime-gpu" in fault.hint
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_an_absent_provider_that_is_not_required_is_no_fault(again, monkeypatch):

@@ -5,6 +5,7 @@ from collections import Counter
 import pytest
 from command import SEEDS, TINY
 from hypothesis import HealthCheck, given, settings, strategies as st
+from seqpress.exporters import runtime
 from seqpress.pipeline import job, planning
 from seqpress.pipeline.config import load
 from seqpress.pipeline.engine.plan import Plan, status
@@ -174,6 +175,8 @@ HARMLESS = [
     "budgets.size=9 kB",
     "budgets.latency.cpu.p95=1 ms",
     "budgets={quality.drop: {limit: 3 %, level: off}}",
+    "budgets.step.cpu.p95=1 ms",
+    "budgets.memory.peak=100 MB",
     "report.formats=[json]",
     "report.formats=[html, junit]",
     "compute.jobs=1",
@@ -248,3 +251,26 @@ def test_weights_are_known_by_their_content(tiny, tmp_path):
     (tmp_path / "w.st").unlink()
     with pytest.raises((ConfigError, InputRejected), match=r"w\.st"):
         digest()
+
+
+def test_another_build_of_onnxruntime_is_another_library(states, monkeypatch):
+    """onnxruntime-gpu 1.31 and onnxruntime 1.31 share a version and not their answers."""
+    assert (*runtime.distributions(), "numpy") == planning._RUNTIME
+    monkeypatch.setattr(planning, "_RUNTIME", ("pydantic", "numpy"))  # an installed one that computes nothing here
+    moved = touched(states())
+    assert {"benchmark", "evaluate/teacher/float32", "verify/teacher"} <= moved
+    assert not any(task.startswith(("data", "teacher", "distill/", "train/", "best/")) for task in moved)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "claim"),
+    [
+        ((), 95.0),
+        (("budgets={latency.cpu.p50: 1 s}",), 95.0),
+        (("budgets={latency.cpu.p99: 1 s}",), 99.0),
+        (("budgets={latency.cpu.p99: {limit: 1 s, level: off}}",), 95.0),
+    ],
+)
+def test_samples_support_the_highest_percentile_that_a_budget_judges(tiny, overrides, claim):
+    options = job.plan(job.Request(tiny.load(*overrides))).tasks["benchmark"].options
+    assert (options["claim"], options["fallback"]) == (claim, "error")

@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 import sysconfig
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -63,27 +63,38 @@ class Answer:
 
 def environment(store: Path | None = None) -> dict[str, str]:
     """This process's, without what would steer the command; the shared store where one is given."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("SEQPRESS_", "_COMPRESS"))}
+    steers = ("SEQPRESS_", "_COMPRESS", "GITHUB_")
+    kept = {name: value for name, value in os.environ.items() if name != "CI" and not name.startswith(steers)}
     return kept | ({"SEQPRESS_STORE": str(store)} if store else {})
 
 
 def start(
-    arguments: Sequence[str], folder: Path, store: Path | None = None, python: Sequence[str] = ()
+    arguments: Sequence[str],
+    folder: Path,
+    store: Path | None = None,
+    python: Sequence[str] = (),
+    variables: Mapping[str, str] | None = None,
 ) -> subprocess.Popen[str]:
     """Begin ``compress ARGUMENTS`` in ``folder``; ``python``: options of the interpreter, such as -X importtime."""
     return subprocess.Popen(
         [sys.executable, *python, str(COMPRESS), *arguments],
         cwd=folder,
-        env=environment(store),
+        env=environment(store) | dict(variables or {}),
         text=True,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )
 
 
-def compress(*arguments: str, folder: Path, store: Path | None = None, python: Sequence[str] = ()) -> Answer:
-    """Run ``compress ARGUMENTS`` to its end."""
-    process = start(arguments, folder, store, python)
+def compress(
+    *arguments: str,
+    folder: Path,
+    store: Path | None = None,
+    python: Sequence[str] = (),
+    variables: Mapping[str, str] | None = None,
+) -> Answer:
+    """Run ``compress ARGUMENTS`` to its end; ``variables`` are added to its environment."""
+    process = start(arguments, folder, store, python, variables)
     try:
         out, err = process.communicate(timeout=240)
     finally:

@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+from seqpress.exporters import runtime
+
 ROOT = Path(__file__).parents[3]
 
 SUMMARY = """\
@@ -32,8 +34,16 @@ def test_json(compress) -> None:
     answer = compress("check", str(ROOT / "pipeline.yaml"), "--json", "--set", "distill.seeds=2")
     facts = json.loads(answer.out)
     assert facts["valid"] is True
+    assert facts["warnings"] == []
     assert (facts["students"], facts["seeds"], facts["trainings"], facts["ships"]) == (["tcn-16", "gru-32"], 2, 9, 2)
     assert facts["config"]["budgets"]["latency.cpu.p95"] == {"limit": "1 ms", "level": "error"}
+
+
+def test_two_builds_of_onnxruntime_are_warned_about(compress, monkeypatch) -> None:
+    monkeypatch.setattr(runtime, "conflict", lambda: "both overwrite each other")
+    answer = compress("check", str(ROOT / "pipeline.yaml"))
+    assert answer.out.endswith("\nwarning: both overwrite each other\n")
+    assert json.loads(compress("check", str(ROOT / "pipeline.yaml"), "--json").out)["warnings"]
 
 
 def test_the_other_cases_of_the_summary(compress, in_folder: Path) -> None:

@@ -4,7 +4,9 @@ import re
 
 import pytest
 from seqpress.pipeline.config.budgets import Budgets
-from seqpress.pipeline.config.guide import as_markdown, as_text, topics
+from seqpress.pipeline.config.guide import as_markdown, as_text, find, topics
+from seqpress.pipeline.config.pipeline import PipelineConfig
+from seqpress.pipeline.config.providers import NAMES
 from seqpress.pipeline.config.shape import fields
 
 TOPICS = topics()
@@ -30,8 +32,24 @@ def test_ranges_and_defaults_come_from_the_classes() -> None:
 
 def test_every_budget_is_a_metric_with_a_known_form() -> None:
     for name, _ in fields(Budgets):
-        known = r"size|parameters|latency\.(cpu|cuda)\.p\d\d|quality\.(accuracy|drop)|int8\.share|agreement|leak"
-        assert re.fullmatch(known, name)
+        known = r"size|parameters|memory\.peak|quality\.(accuracy|drop)|int8\.share|agreement|leak"
+        assert re.fullmatch(rf"(latency|step)\.({'|'.join(NAMES)})\.p(50|90|95|99)|{known}", name)
+
+
+def test_a_family_is_one_row_and_every_member_finds_it() -> None:
+    rows = [row.key for row in TOPICS["budgets"].rows]
+    assert [key for key in rows if "." in key][:2] == ["latency.PROVIDER.PERCENTILE", "step.PROVIDER.PERCENTILE"]
+    assert len(rows) == 10
+    whole = find("budgets.latency.PROVIDER.PERCENTILE")
+    assert whole is not None
+    assert find("budgets.latency.webgpu.p99") == whole != find("budgets.step.webgpu.p99")
+    assert find("budgets.latency.webgpu.p97") is None
+
+
+def test_editors_complete_every_member() -> None:
+    schema = PipelineConfig.model_json_schema(by_alias=True)["$defs"]["Budgets"]["properties"]
+    assert {key for key, _ in fields(Budgets)} == set(schema)
+    assert schema["step.cuda.p99"]["description"] == "p99 of a chunk of a stream on cuda, at most"
 
 
 def test_the_page_names_every_section() -> None:

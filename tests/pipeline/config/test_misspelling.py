@@ -7,13 +7,15 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings, strategies as st
 from seqpress.pipeline.config import load
+from seqpress.pipeline.config.budgets import Budgets
 from seqpress.pipeline.config.document import Mark, Node, parse
 from seqpress.pipeline.config.guide import topics
 from seqpress.pipeline.config.nearest import edits
+from seqpress.pipeline.config.shape import fields
 from seqpress.pipeline.errors import ConfigError
 
 TEXT = (Path(__file__).parents[3] / "pipeline.yaml").read_text(encoding="utf-8")
-KNOWN = {row.key for topic in topics().values() for row in topic.rows}
+KNOWN = {row.key for topic in topics().values() for row in topic.rows} | {key for key, _ in fields(Budgets)}
 
 
 def keys(node: Node, path: str) -> Iterator[tuple[str, Mark]]:

@@ -90,3 +90,50 @@ def test_a_failing_run_leaves_the_terminal_as_it_was(clock):
     live(events.TaskStarted("a", "A"))
     live.__exit__(RuntimeError, RuntimeError(), None)
     assert stream.getvalue().count("\x1b[?25l") == stream.getvalue().count("\x1b[?25h")  # the cursor is back
+
+
+# -- the log of a CI job ---------------------------------------------------------------------------------
+
+
+def test_a_ci_log_is_a_line_a_finished_task_even_in_a_terminal(clock):
+    stream = Terminal()
+    with Live(stream, clock, ci=True) as live:
+        story(live, clock)
+    assert stream.getvalue().splitlines() == [
+        "5 tasks: 1 in the store, 4 to do, 2 at once",
+        "finished  Teacher [96] in 30.2 s [2/5]",
+        "FAILED    Student: stopped with ValueError: why",
+        "not run   Export: needs b",
+        "waiting   Other: process 7 on host computes it",
+    ]
+
+
+def test_a_ci_log_gives_a_sign_of_life(clock):
+    stream = io.StringIO()
+    with Live(stream, clock, ci=True) as live:
+        live(events.RunStarted(tasks=1, hits=0, jobs=1))
+        live(events.TaskStarted("a", "Teacher"))
+        for second in range(1, 181):
+            clock.set(float(second))
+            live(events.Progress("a", "Teacher", second, 300, float(second), {"loss": 0.5}))
+    assert stream.getvalue().splitlines()[1:] == [
+        "running   Teacher: 60/300 [0/1]",
+        "running   Teacher: 120/300 [0/1]",
+        "running   Teacher: 180/300 [0/1]",
+    ]
+
+
+def test_a_ci_log_stays_short(clock):
+    stream = io.StringIO()
+    long = StageFailed(Fault("stage.failed", "task", "stopped " * 10_000))
+    with Live(stream, clock, ci=True) as live:
+        live(events.RunStarted(tasks=30_000, hits=0, jobs=2))
+        for number in range(10_000):
+            live(events.TaskStarted(f"a{number}", f"Student {number}"))
+            live(events.TaskFinished(f"a{number}", f"Student {number}", False, 1.0))
+            live(events.TaskFailed(f"b{number}", f"Export {number}", long))
+            live(events.TaskBlocked(f"c{number}", f"Verify {number}", f"b{number}"))
+    assert len(stream.getvalue()) < 2_000_000, "GitLab ends a log at 4 MB"
+    lines = stream.getvalue().splitlines()
+    assert lines.count("          more of these are not shown") == 1
+    assert 300 < sum(line.startswith("finished") for line in lines) <= 1000

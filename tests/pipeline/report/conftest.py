@@ -3,8 +3,11 @@
 import math
 
 import pytest
+from comparison_parts import comparison_report, comparisons
 from report_parts import SPEAKERS, candidate, footprint, latency, paired, parity, wilson
+from scenario_parts import scenarios
 from seqpress.pipeline.report import model as m
+from seqpress.pipeline.report.comparison import ComparisonReport
 
 
 def quality(value: float, against: dict[str, float], recipe: str) -> m.Quality:
@@ -72,6 +75,7 @@ def variant(name: str, asked: str, size_bytes: int, value: float, p50: float, **
         latency=latency(p50, None if is_teacher else 620.0, 4.1 if is_teacher else 1.3),
         parity=parity(recipe, streams=not is_teacher),
         ships=bool(more.get("ships", False)),
+        scenarios=scenarios(p50) if more.get("ships") else None,
     )
 
 
@@ -286,12 +290,19 @@ def build() -> m.Report:
         config_yaml=YAML,
         run=m.RunFacts(number=3, started_at="2025-11-20T22:56:00Z", wall_s=71.4, jobs=2, hits=3, misses=19, damaged=0,
                        parallel_compute_s=81.3, exclusive_compute_s=9.3, overhead_share=None),
+        previous=m.Previous(source="releases/1.2", digest="7e" * 32),
+        comparisons=comparisons(),
     )  # fmt: skip
 
 
 @pytest.fixture(scope="session")
 def report() -> m.Report:
     return build()
+
+
+@pytest.fixture(scope="session")
+def compared() -> ComparisonReport:
+    return comparison_report()
 
 
 @pytest.fixture(scope="session")
@@ -340,5 +351,7 @@ def build_bare() -> m.Report:
             "providers": (), "lineage": (), "config_yaml": "", "status": "inconclusive", "exit_code": 0,
             "sentence": "Nothing could be decided.",
             "environment": m.Environment(machine={}, libraries={}, noise={}),
+            "previous": m.Previous(source="releases/1.2", digest="", reason="there is nothing at that path"),
+            "comparisons": (),
         }
     )  # fmt: skip

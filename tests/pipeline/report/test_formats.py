@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 from rich.console import Console
 from seqpress.pipeline.errors import ConfigError, EnvironmentFault
-from seqpress.pipeline.report import as_json, html, junit, markdown, terminal
+from seqpress.pipeline.report import as_json, html, junit, markdown, metrics, summary, terminal
 from seqpress.pipeline.report.model import Gate, Report
 from seqpress.pipeline.report.text import clean, cut, width, wrap
 from seqpress.pipeline.report.write import FILES, write
@@ -27,11 +27,13 @@ RENDERERS = {
     "report.json": as_json.render,
     "junit.xml": junit.render,
     "card.txt": terminal.render,
+    "summary.md": summary.render,
+    "metrics.txt": metrics.render,
 }
 UPDATE = "if the change is meant: python tests/pipeline/report/update_golden.py"
 
 
-@pytest.mark.parametrize("name", ["report.md", "junit.xml", "card.txt"])
+@pytest.mark.parametrize("name", ["report.md", "junit.xml", "card.txt", "summary.md", "metrics.txt"])
 @pytest.mark.parametrize("kind", ["full", "bare"])
 def test_golden(kind: str, name: str, report: Report, bare: Report) -> None:
     made = RENDERERS[name](report if kind == "full" else bare)
@@ -209,7 +211,9 @@ def test_write_gives_every_file_once(report: Report, tmp_path: Path) -> None:
 
 
 def test_write_refuses_an_unknown_format(report: Report, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match=r"report\.formats must be one of html, markdown, json, junit; got 'pdf'"):
+    with pytest.raises(
+        ConfigError, match=r"report\.formats must be one of html, markdown, json, junit, summary, metrics; got 'pdf'"
+    ):
         write(report, tmp_path, ("html", "pdf"))
     assert list(tmp_path.iterdir()) == []
 
@@ -259,7 +263,8 @@ def bend(value: object, words: list[str]) -> object:
     """Every free string of a dumped report replaced by the next hostile one; fixed vocabularies stay."""
     fixed = {"pass", "fail", "inconclusive", "not measured", "error", "warn", "info", "warning", "teacher", "distilled",
              "control", "helped", "no clear gain", "hurt", "no control", "train", "validation", "test",
-             "batch neighbours", "padding", "later frames"}  # fmt: skip
+             "batch neighbours", "padding", "later frames", "better", "same", "worse", "differs", "bytes", "count",
+             "share", "us", "points", "difference", "ratio", "none"}  # fmt: skip
     if isinstance(value, str):
         if value in fixed:
             return value
@@ -279,7 +284,7 @@ def test_any_text_renders_everywhere_and_round_trips(report: Report, words: list
     bent = Report.model_validate(bend(small.model_dump(mode="json"), list(words)))
     assert as_json.parse(as_json.render(bent)) == bent
     Tree.fromstring(junit.render(bent))
-    for render in (html.render, markdown.render):
+    for render in (html.render, markdown.render, summary.render, metrics.render):
         text = render(bent)
         assert clean(text) == text
     card = terminal.render(bent)

@@ -1,0 +1,1 @@
+"""Two artifacts, or two releases of several: found, fetched, paired, measured against each other."""

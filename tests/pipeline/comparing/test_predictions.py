@@ -1,0 +1,75 @@
+"""Predictions come back as they were written, the same bytes for the same predictions; damage is refused."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from seqpress.pipeline.comparing import predictions
+from seqpress.pipeline.comparing.predictions import Predictions
+from seqpress.pipeline.errors import InputRejected
+
+LABELS = np.array([0, 1, 1, 2])
+TOLD = Predictions("5c" * 32, ("é", "b", "c"), LABELS, {"a/x": np.array([0, 1, 2, 2]), "teacher/float32": LABELS})
+
+
+def test_round_trip(tmp_path: Path) -> None:
+    predictions.write(tmp_path / predictions.FILE, TOLD)
+    found = predictions.read(tmp_path)
+    assert (found.split, found.label_names) == (TOLD.split, TOLD.label_names)
+    assert found.labels.tolist() == LABELS.tolist()
+    assert {name: one.tolist() for name, one in found.predicted.items()} == {
+        "a/x": [0, 1, 2, 2], "teacher/float32": LABELS.tolist(),
+    }  # fmt: skip
+    first = (tmp_path / predictions.FILE).read_bytes()
+    predictions.write(tmp_path / predictions.FILE, TOLD)
+    assert (tmp_path / predictions.FILE).read_bytes() == first
+
+
+def test_an_older_run_has_none(tmp_path: Path) -> None:
+    assert predictions.read(tmp_path) is None
+
+
+def test_the_split_is_named_by_its_content(tmp_path: Path) -> None:
+    files = {f"test.{part}.npy": tmp_path / f"{part}-digest" for part in ("values", "offsets", "labels")}
+    named = predictions.split_identity(files, ("a", "b"))
+    elsewhere = {name: Path("/other") / path.name for name, path in files.items()}
+    assert predictions.split_identity(elsewhere | {"train.values.npy": Path("x")}, ("a", "b")) == named
+    assert predictions.split_identity(files, ("b", "a")) != named
+    assert predictions.split_identity(files | {"test.values.npy": Path("other")}, ("a", "b")) != named
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"predicted": np.zeros((2, 3), np.int64)},
+        {"predicted": np.zeros((1, 4), np.int64)},
+        {"predicted": np.zeros((2, 4), np.float32)},
+        {"labels": np.array([0, 1, 1, 3])},
+        {"labels": np.array([-1, 1, 1, 2])},
+        {"ids": np.array(["a", "a"])},
+        {"split": np.array([1])},
+        {"label_names": np.array(["a"])},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_arrays_that_do_not_belong_together(tmp_path: Path, change: dict[str, np.ndarray]) -> None:
+    arrays = {
+        "split": np.array("s"), "label_names": np.array(["a", "b", "c"]), "labels": LABELS, "ids": np.array(["x", "y"]),
+        "predicted": np.stack([LABELS, LABELS]),
+    } | change  # fmt: skip
+    np.savez(tmp_path / predictions.FILE, **arrays)
+    with pytest.raises(InputRejected):
+        predictions.read(tmp_path)
+
+
+@pytest.mark.parametrize("content", [b"", b"PK", b"\x93NUMPY"])
+def test_no_archive(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / predictions.FILE).write_bytes(content)
+    with pytest.raises(InputRejected):
+        predictions.read(tmp_path)
+
+
+def test_objects_are_never_loaded(tmp_path: Path) -> None:
+    np.savez(tmp_path / predictions.FILE, split=np.array([{}], dtype=object))
+    with pytest.raises(InputRejected, match="Python objects"):
+        predictions.read(tmp_path)
