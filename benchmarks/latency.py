@@ -10,16 +10,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from . import machine, providers
+from . import feeds, machine, providers
 from .child import WARM_AGREEMENT, WARM_RUNS, Job
 from .feeds import Point
 from .launches import CHILD, Series, run_launches
-from .statistics import Estimate, Percentile, clustered_ratio, minimum_samples, percentile
+from .statistics import Estimate, Percentile, clustered_ratio, minimum_samples, over_launches, percentile
 
 PERCENTILES = (50.0, 90.0, 95.0, 99.0)
 CLAIM = 95.0  # what samples are made to support where nobody says more
@@ -201,7 +201,7 @@ def _run_all(
 ) -> dict[str, Series]:
     with tempfile.TemporaryDirectory(prefix="seqpress-bench-") as scratch:
         stored = Path(scratch, "feeds.npz")
-        np.savez(stored, **_flat(points))
+        feeds.store(points, stored)
         return {
             name: run_launches(
                 replace(job, provider=name, feeds=str(stored)), launches, timeout_s, child, Path(scratch)
@@ -214,15 +214,6 @@ def _unmeasured(series: Mapping[str, Series]) -> Iterator[Unmeasured]:
     for name, run in series.items():
         for contender, (kind, reason) in sorted(run.dropped.items()):
             yield Unmeasured(contender, name, kind, reason)
-
-
-def _flat(points: Sequence[Point]) -> dict[str, Any]:
-    return {
-        f"{at}/{variant}/{name}": array
-        for at, point in enumerate(points)
-        for variant, feeds in enumerate(point.feeds)
-        for name, array in feeds.items()
-    }
 
 
 def _latency(
@@ -264,7 +255,7 @@ def _cell(contender: str, provider: str, point: Point, at: int, run: Series, ask
         asked.threads,
         n=len(pooled),
         min_us=float(pooled.min()),
-        percentiles=tuple(_widened(percentile(pooled, p), by_launch) for p in asked.percentiles),
+        percentiles=tuple(over_launches(by_launch, p) for p in asked.percentiles),
         faster_than_teacher=ratio,
         histogram_us=tuple(float(q) for q in np.quantile(pooled, np.linspace(0, 1, 101))),
         noisy=bool(noise),
@@ -276,15 +267,6 @@ def _cell(contender: str, provider: str, point: Point, at: int, run: Series, ask
 def _log_ratios(reference: Sequence[Sequence[int]], this: Sequence[Sequence[int]]) -> list[float]:
     """One number per round: both blocks of a round ran within the same few milliseconds."""
     return [float(np.log(np.median(a) / np.median(b))) for a, b in zip(reference, this, strict=True)]
-
-
-def _widened(pooled: Percentile, by_launch: Sequence[NDArray[np.float64]]) -> Percentile:
-    own = [float(np.quantile(one, pooled.p / 100, method="inverted_cdf")) for one in by_launch]
-    return replace(
-        pooled,
-        low_us=None if pooled.low_us is None else min(pooled.low_us, *own),
-        high_us=None if pooled.high_us is None else max(pooled.high_us, *own),
-    )
 
 
 def _noise(pooled: NDArray[np.float64], by_launch: Sequence[NDArray[np.float64]]) -> str:

@@ -51,6 +51,7 @@ def regression(config: PipelineConfig) -> dict[str, Any]:
         "tolerances": {limit.name: max(limit.limit, _LEAST) for limit in limits if limit.level != "off"},
         "providers": [request.name for request in config.benchmark.providers],
         "threads": config.benchmark.threads,
+        "fallback": config.benchmark.fallback,
         "seed": config.seed,
     }
 

@@ -131,7 +131,8 @@ def _opened(path: Path, shown: str, cache: Path) -> Fetched:
             # the suffix tells which kind of archive it is; the name is shown as the user gave it
             unpack(path, into, shown if is_archive(shown) else path.name)
             _keep(into, digest, cache)
-    return Fetched(root_of(kept), digest, shown)
+    root = root_of(kept)
+    return Fetched(root, digest_of(root), shown)  # of what is compared, however it was packed
 
 
 def _files(folder: Path) -> Iterator[Path]:

@@ -6,6 +6,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from ...exporters.quantize.contract import Floats
 from ..report.comparison import Comparison, Row, Side
@@ -40,6 +41,7 @@ class How:
         layout: axes of a foreign model's frames.
         test: labelled items that both are asked; by their predictions in the run folders where ``None``.
         family: timings that will be judged together over all artifacts, if more than those of this one.
+        fallback: "warn" times what a provider left to the CPU all the same.
         with_memory: also measure peak memory, each file alone in its own processes.
         timings: in place of ``benchmarks.compare.timings``; tests give their own.
     """
@@ -57,6 +59,7 @@ class How:
     layout: str = ""
     test: Labelled | None = None
     family: int | None = None
+    fallback: Literal["error", "warn"] = "error"
     with_memory: bool = True
     timings: Callable[..., object] | None = None
 
@@ -78,6 +81,7 @@ class How:
             seed=self.seed,
             timeout_s=self.timeout_s,
             family=self.family,
+            fallback=self.fallback,
             compare=self.timings,
         )
 

@@ -4,7 +4,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 from ...exporters.foreign.check_file import Checked
 from ..report.comparison import Row, Verdict
@@ -24,6 +24,8 @@ class Clock:
         providers: each alone.
         launches: fresh processes at the first look, from 2.
         family: timings that will be judged together, if more than those of one call.
+        limit_s: no further look at one pair is begun that would end later.
+        fallback: "warn" times what a provider left to the CPU all the same.
         compare: ``benchmarks.compare.timings``, or something with its signature.
     """
 
@@ -34,6 +36,8 @@ class Clock:
     seed: int = 0
     timeout_s: float = 300.0
     family: int | None = None
+    limit_s: float = 15.0
+    fallback: Literal["error", "warn"] = "error"
     compare: Callable[..., Any] | None = None
 
 
@@ -66,6 +70,7 @@ def time_pair(
             done = _timings(clock)(
                 old, new, feeds, tolerance=clock.tolerance, provider=provider, threads=clock.threads,
                 launches=clock.launches, seed=clock.seed, timeout_s=clock.timeout_s, family=clock.family,
+                limit_s=clock.limit_s, fallback=clock.fallback,
             )  # fmt: skip
             _take(found, f"{metric}.{provider}", done, clock)
     return found

@@ -20,7 +20,8 @@ HERE = "this run"
 
 def run(given: Mapping[str, Artifact], options: Mapping[str, Any], into: Path, context: Context) -> Outcome:
     """Inputs: ``data``, and the bundles of ``artifacts`` by their names. Options: ``artifacts``, ``source`` (the last
-    release, for people), ``digest`` (of it), ``tolerances`` by metric, ``providers``, ``threads``, ``seed``.
+    release, for people), ``digest`` (of it), ``tolerances`` by metric, ``providers``, ``threads``,
+    ``fallback``, ``seed``.
 
     Everything it finds is a measurement, so nothing of it is part of the artifact's digest.
     """
@@ -59,6 +60,7 @@ def _how(data: Dataset, options: Mapping[str, Any]) -> How:
         providers=there,
         threads=options["threads"],
         seed=options["seed"],
+        fallback=options["fallback"],
         sequences=sequences,
         test=labelled,
         with_memory="memory.peak" in options["tolerances"],

@@ -384,12 +384,6 @@ def test_garbage_collection_is_off_while_timing_and_on_after(models):
     assert gc.isenabled()
 
 
-def test_percentiles_are_widened_to_each_launch():
-    pooled = latency.Percentile(50, 10.0, 9.0, 11.0)
-    widened = latency._widened(pooled, [np.full(50, 8.0), np.full(50, 14.0)])
-    assert (widened.low_us, widened.value_us, widened.high_us) == (8.0, 10.0, 14.0)
-
-
 def test_noise_is_named():
     quiet = np.linspace(99, 101, 100)
     assert latency._noise(np.concatenate([quiet, quiet]), [quiet, quiet]) == ""
@@ -421,7 +415,7 @@ print(sorted(heavy & {name.split(".")[0] for name in sys.modules}))
 
 def test_nothing_heavy_is_imported(models, points, tmp_path):
     stored = tmp_path / "feeds.npz"
-    np.savez(stored, **latency._flat(points[:1]))
+    feeds.store(points[:1], stored)
     given = json.dumps(asdict(job(models, feeds=str(stored))))
     made = subprocess.run([sys.executable, "-c", LIGHT], input=given, capture_output=True, text=True, check=True)
     assert made.stdout.strip() == "[]"

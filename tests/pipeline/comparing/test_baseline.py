@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from seqpress.pipeline.comparing import baseline
-from seqpress.pipeline.comparing.baseline import display, fetch
+from seqpress.pipeline.comparing.baseline import digest_of, display, fetch
 from seqpress.pipeline.comparing.find import locate
 from seqpress.pipeline.errors import ConfigError, EnvironmentFault, InputRejected
 
@@ -64,6 +64,7 @@ def test_an_archive_is_unpacked_once(run_folder, tmp_path, cache):
     made = {path: path.stat().st_ino for path in cache.rglob("*")}
     assert fetch("v1.zip", tmp_path, cache) == found
     assert {path: path.stat().st_ino for path in cache.rglob("*")} == made
+    assert found.digest == digest_of(found.path) == fetch("1", tmp_path, cache).digest, "packed or not"
 
 
 def test_a_model_in_an_archive(bundle, tmp_path, cache):
