@@ -123,7 +123,7 @@ def _release(report: Report) -> Iterator[str | Table]:
     for one in report.comparisons[: _ROWS[0]]:
         noisy = "" if one.control_ok else " The machine was too noisy for any verdict on time."
         reason = f" {_short(one.reason, 300)}" if one.reason else ""
-        yield f"**{_short(one.subject)}: {one.verdict}.** {_short(one.sentence, 400)}{reason}{noisy}"
+        yield f"**{_short(one.sentence, 400)}**{reason}{noisy}"
         yield changes.rows(one)
     if len(report.comparisons) > _ROWS[0]:
         yield f"_{len(report.comparisons) - _ROWS[0]} more comparisons: {_WHOLE}._"
