@@ -86,7 +86,7 @@ def measure(
         points: the grid of the whole graph with its feeds, the first one for cold start and energy.
         wanted: of `NAMES`.
         frame_period_us: time between two frames, for paced.
-        processes: fresh ones for a cold start; 3 at most for memory, throughput and pacing.
+        processes: fresh ones for a cold start and for memory; 3 at most for throughput and pacing.
         launches, samples: of the step's latency.
         claim: the highest percentile of the step's latency that anyone will judge.
         fallback: what nodes on another provider than the one asked for mean: no numbers, or numbers all the same.

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from ..process import Say
     from .task import Task
 
-_PROCESSES = 3
 _RUNS = 3  # a second run can need buffers that the first did not: memory is planned after it
 _STATUS = Path("/proc/self/status")
 
@@ -42,7 +41,7 @@ def measure(task: "Task") -> Memory:
     Raises:
         Missing: one of them gave no answer, or the system tells no process how much it holds.
     """
-    found = list(task.ask("memory", min(task.processes, _PROCESSES)))
+    found = list(task.ask("memory", task.processes))
     peaks = [int(one["peak_bytes"]) for one in found]
     before = median(int(one["before_model_bytes"]) for one in found)
     return Memory(
