@@ -228,7 +228,8 @@ def _counts(told: Graph, manifest: BundleManifest) -> Iterator[tuple[str, str]]:
         for axis in one.axes:
             names = wanted.get(axis.name, ())
             if names and axis.size is not None and axis.size != len(names):
-                rule = f"must name every entry of axis {axis.name!r} of {quoted(one.name)}, {axis.size}"
+                at = "the last axis" if axis is one.axes[-1] else f"axis {axis.name!r}"
+                rule = f"must name every entry of {at} of {quoted(one.name)}, {axis.size}"
                 yield rule, f"{len(names)} names"
 
 
