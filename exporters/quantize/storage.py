@@ -205,8 +205,8 @@ def store_all(model: onnx.ModelProto, found: Iterable[Weight], form: Form) -> li
 def _read_by_row(model: onnx.ModelProto, weight: Weight, form: Form) -> bool:
     """Whether a table is better widened a row a call than whole at load.
 
-    Rows cost four operators instead of one, 0.6 µs a step of 10, and keep three quarters of the table out of memory,
-    which pays from 64 kB on; the file is as small either way. One that an output layer reads too is needed whole anyway.
+    Rows cost four operators instead of one, 0.6 µs in a step of 10, and keep three quarters of the table out of memory,
+    which pays from 64 kB on. The file is as small either way. One that an output layer reads too is needed whole.
     """
     readers = [node for node in model.graph.node if weight.name in node.input]
     by_row = all(

@@ -1,7 +1,7 @@
 """Tokens, one or several a frame, each looked up in a table of its own."""
 
 from collections.abc import Sequence
-from typing import final
+from typing import cast, final
 
 import torch
 from torch import Tensor, nn
@@ -38,9 +38,12 @@ class Embedding(Front):
         self.sizes = tuple(sizes)
         self.width = sum(widths)
         self.tables = nn.ModuleList(nn.Embedding(size, width) for size, width in zip(sizes, widths, strict=True))
-        for table in self.tables:
-            # As wide as the features of a standardized frame would make tied logits of hundreds.
-            nn.init.normal_(table.weight, std=0.1)  # type: ignore[arg-type]  # a module's attribute
+        for column in range(len(sizes)):
+            nn.init.normal_(self.table(column).weight, std=0.1)  # torch's own, 1, makes tied logits of tens at once
+
+    def table(self, column: int) -> nn.Embedding:
+        """The table of one column."""
+        return cast(nn.Embedding, self.tables[column])
 
     def read(self, inputs: Tensor, lengths: Tensor) -> Framed:
         return Framed(self._look_up(inputs), lengths)

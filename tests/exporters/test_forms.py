@@ -10,6 +10,7 @@ import pytest
 import torch
 from seqpress.exporters import forms, parity, parity_inputs, parity_streaming
 from seqpress.exporters.cleanup import to_bytes
+from seqpress.exporters.describe import preprocessing
 from seqpress.exporters.manifest import Manifest
 from seqpress.exporters.non_finite import apply, remove
 from seqpress.exporters.streaming import export_step
@@ -232,3 +233,28 @@ def test_the_matrices_of_a_log_mel_front_are_computed_at_load_to_the_last_bit(ma
 def test_forms_survive_the_manifest_of_a_step_graph(made):
     _, whole, step = made("gru", "samples-tags")
     assert dataclasses.replace(Manifest.read(step), states=(), look_ahead=None) == Manifest.read(whole)
+
+
+@pytest.mark.parametrize("form", ["frames-tags", "tokens-tags", "samples-tags"])
+def test_both_directions_answer_every_frame_and_taint_all_of_them(open_both, form):
+    net = network(form, "lstm", hidden=12, layers=2, bidirectional=True)
+    whole = apply(export_whole(net, manifest(form, net)), "propagate", np.zeros(CHANNELS, np.float32))
+    artifact, _ = open_both(whole)
+    assert not failed(parity.against_network(forward(net), artifact, inputs(form, LENGTHS)))
+    if form == "frames-tags":
+        frames = np.stack(inputs(form, (9, 9)))
+        frames[0, 6, 0] = np.nan
+        got = artifact.logits(frames, np.array([9, 9]))
+        assert (np.isnan(got[0]).all(), np.isfinite(got[1]).all()) == (True, True)
+    with pytest.raises(NotCausal):
+        export_step(net, manifest(form, net))
+
+
+def test_what_the_graph_does_first_is_said_in_words():
+    said = {form: " ".join(preprocessing(network(form).front)) for form in FORMS}
+    assert said["frames-tags"] == "in the graph: (feature - mean) / std of the training frames"
+    assert "each window - its own last, / its own standard deviation" in said["window-horizon"]
+    assert (
+        "200 samples under a Hann window every 80, 256 points, 8 mel bands from 20 to 4000 Hz" in said["samples-tags"]
+    )
+    assert said["tokens-tags"] == ""

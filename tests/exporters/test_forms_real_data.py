@@ -1,4 +1,4 @@
-"""Real characters, real sound and a real load curve through networks of their forms: trained a little, exported, int8."""
+"""Real characters, sound and a load curve through networks of their forms: trained a little, exported, int8."""
 
 import csv
 import dataclasses

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from seqpress.exporters.forms import InputForm, OutputForm
+from seqpress.exporters.describe import input_form
+from seqpress.exporters.forms import OutputForm
 from seqpress.exporters.manifest import Manifest
 from seqpress.models.fronts.contract import Front
 from seqpress.models.fronts.embedding import Embedding
@@ -41,7 +42,7 @@ def _log_mel(start: str = "padded") -> Front:
 
 
 def _tied(width: int, front: Front) -> nn.Module:
-    return Tied(width, front.tables[0])
+    return Tied(width, front.table(0))
 
 
 def _scaled(width: int, front: Front) -> nn.Module:
@@ -124,13 +125,7 @@ def network(form: str, encoder: str = "gru", **options: object) -> SequenceNetwo
 
 def manifest(form: str, made: SequenceNetwork) -> Manifest:
     how, front = FORMS[form], made.front
-    kind = InputForm(
-        front.kind,
-        sizes=front.sizes if isinstance(front, Embedding) else (),
-        sample_rate_hz=front.sample_rate_hz if isinstance(front, LogMel) else None,
-        hop=front.hop,
-        least=front.least,
-    )
+    kind = input_form(front)
     columns = {"frames": front.width, "tokens": len(kind.sizes), "samples": 1}[front.kind]
     return Manifest(
         task=form,
