@@ -185,3 +185,20 @@ def test_a_large_table_stays_narrow_in_memory_too(tmp_path, name, share):
 def test_calibration_that_does_not_fit_is_refused(sequences, rule):
     with pytest.raises(BadCalibration, match=rule):
         Calibration(sequences, least=5 if "from 5" in rule else 1)
+
+
+def test_a_wide_head_of_every_frame_is_computed_in_int8_and_streams_alike(opened):
+    front = Embedding([SIZES[0]], [12])
+    net = SequenceNetwork(front, build("gru", inputs=12, hidden=64), nn.Linear(64, 80), "frames").eval()
+    about = manifest("tokens-next", network("tokens-next"))
+    about = dataclasses.replace(about, labels=tuple(f"label {index}" for index in range(80)))
+    whole, step = export_whole(net, about), export_step(net, about)
+    made = recipe("static-int8")(whole, calibration("tokens-next"))
+    assert any(note.startswith("MatMul: 1 computed in int8") for note in made.notes)
+    dataclasses.replace(about, recipe="static-int8").write(made.model)
+    streamed = quantize_step(made.model, step, calibration("tokens-next"))
+    sequences = inputs("tokens-next", LENGTHS)
+    artifact = opened(made.model)
+    assert not [gap for gap in parity.against_float(opened(whole), artifact, sequences, labels=1.0) if not gap.passed]
+    gaps = parity_streaming.against_whole(artifact, opened(streamed, parity_streaming.Stream), sequences)
+    assert [gap for gap in gaps if not gap.passed] == []
