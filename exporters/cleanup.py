@@ -66,6 +66,22 @@ def rename_weights(model: onnx.ModelProto, prefix: str) -> None:
         node.input[:] = [names.get(name, name) for name in node.input]
 
 
+def share_tables(model: onnx.ModelProto) -> None:
+    """Read a table of embeddings transposed where it was stored a second time, transposed, for the output layer."""
+    graph = model.graph
+    stored = {tensor.name: tensor for tensor in graph.initializer}
+    tables = {node.input[0] for node in graph.node if node.op_type == "Gather"} & stored.keys()
+    for name in sorted(tables):
+        table = onnx.numpy_helper.to_array(stored[name])
+        for node in [one for one in graph.node if one.op_type == "MatMul" and one.input[1] in stored]:
+            second = stored[node.input[1]]
+            if list(second.dims) == list(table.shape[::-1]) and (onnx.numpy_helper.to_array(second) == table.T).all():
+                turn = onnx.helper.make_node("Transpose", [name], [second.name], perm=[1, 0])
+                graph.initializer.remove(second)
+                graph.node.insert(0, turn)
+                break
+
+
 def rename_nodes(model: onnx.ModelProto) -> None:
     """Name nodes by operator and position: short, and the same on every export."""
     seen: dict[str, int] = {}

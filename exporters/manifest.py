@@ -5,12 +5,14 @@ Keys are prefixed ``seqpress.``; values are JSON, so that a device reads them wi
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import MISSING, asdict, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, field, fields
 from typing import Any
 
 import numpy as np
 import onnx
 from numpy.typing import NDArray
+
+from .forms import InputForm, OutputForm
 
 _PREFIX = "seqpress."
 FRAMES = "frames"
@@ -61,9 +63,9 @@ class Manifest:
     """Facts a device needs beside the graph.
 
     Args:
-        task: "classification".
-        labels: class names in the order of the output.
-        features: channel names in the order of the input.
+        task: "classification", "tagging", "forecasting" and so on.
+        labels: names in the order of the output's labels: classes, tags, targets.
+        features: names in the order of the input: channels, columns of tokens, one name for samples.
         architecture: human-readable, "tcn: 3 levels × 16, kernel 3".
         parameters: trainable weights of the network.
         causal: whether the encoder reads no later frames.
@@ -75,6 +77,7 @@ class Manifest:
         preprocessing: what the graph does to raw features first, in words.
         quality: what was measured on this file, in words; written last, when it is known.
         states: of a step graph, in the order of its inputs; empty for a whole-sequence graph.
+        input, output: what goes in and what comes out.
     """
 
     task: str
@@ -91,13 +94,16 @@ class Manifest:
     preprocessing: tuple[str, ...] = ()
     quality: tuple[str, ...] = ()
     states: tuple[StateSpec, ...] = ()
+    input: InputForm = field(default_factory=InputForm)
+    output: OutputForm = field(default_factory=OutputForm)
 
     def write(self, model: onnx.ModelProto) -> None:
         """Put the facts into the model, replacing earlier ones. What is not known takes no bytes."""
         props = {prop.key: prop.value for prop in model.metadata_props if not prop.key.startswith(_PREFIX)}
         values = asdict(self)
         for one in fields(self):
-            if one.default is MISSING or values[one.name] not in (None, ()):
+            required = one.default is MISSING and one.default_factory is MISSING
+            if required or getattr(self, one.name) not in (None, (), InputForm(), OutputForm()):
                 props[_PREFIX + one.name] = _compact(values[one.name])
         del model.metadata_props[:]
         onnx.helper.set_model_props(model, props)
@@ -120,7 +126,9 @@ class Manifest:
                 key.removeprefix(_PREFIX): json.loads(v) for key, v in props.items() if key.startswith(_PREFIX)
             }
             states = tuple(StateSpec(**_tuples(state)) for state in given.pop("states", ()))
-            return cls(**_tuples(given), states=states)
+            taken = InputForm(**_tuples(given.pop("input", {})))
+            made = OutputForm(**_tuples(given.pop("output", {})))
+            return cls(**_tuples(given), states=states, input=taken, output=made)
         except (json.JSONDecodeError, TypeError, AttributeError, RecursionError) as error:
             raise NotOurs(f"no readable seqpress metadata in this ONNX file: {error}") from error
 

@@ -14,11 +14,14 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from .manifest import FRAMES, LENGTHS, LOGITS
+from .forms import InputForm, OutputForm
+from .manifest import LENGTHS, Manifest, NotOurs
 
 Floats = NDArray[np.float32]
-Forward = Callable[[Floats, NDArray[np.int64]], Floats]
-"""Frames (B, T, F) and lengths (B,) to logits (B, C)."""
+Inputs = NDArray[Any]
+"""Frames (B, T, F) or samples (B, T) float32, or tokens int64; of one sequence without the first axis."""
+Forward = Callable[[Inputs, NDArray[np.int64]], Floats]
+"""Inputs and lengths (B,) to what the network says: logits (B, C), (B, T, C) with one a frame, and so on."""
 
 # Relative to the largest logit. float32 carries 1e-7; sums over hundreds of terms and frames lose two to three digits.
 FLOAT_TOLERANCE = 1e-4
@@ -60,28 +63,64 @@ class Leak:
 
 
 class Artifact:
-    """An ONNX classifier behind one single-threaded session on the CPU."""
+    """An ONNX whole-sequence graph behind one single-threaded session on the CPU.
+
+    Attributes:
+        input, output: as its metadata says; a file without metadata is a classifier of frames.
+    """
 
     def __init__(self, path: Path) -> None:
         self._session = ort.InferenceSession(path, session_options(), providers=["CPUExecutionProvider"])
+        self.input, self.output = forms_of(self._session)
 
-    def logits(self, frames: Floats, lengths: NDArray[np.int64]) -> Floats:
-        return np.asarray(self._session.run([LOGITS], {FRAMES: frames, LENGTHS: lengths})[0])
+    def logits(self, inputs: Inputs, lengths: NDArray[np.int64]) -> Floats:
+        """What the network says before softmax or sigmoid, or the values; zero at padded frames."""
+        raw = np.asarray(self._session.run([self.output.raw], {self.input.kind: inputs, LENGTHS: lengths})[0])
+        return self.real(raw, lengths)
+
+    def real(self, raw: Floats, lengths: NDArray[np.int64]) -> Floats:
+        """The same with zeros at padded frames, where there is an answer for every frame: those are unspecified."""
+        if not self.output.per_frame:
+            return raw
+        behind = np.arange(raw.shape[1]) >= self.frames(lengths)[:, None]
+        return np.where(behind.reshape(*behind.shape, *[1] * (raw.ndim - 2)), np.float32(0), raw)
+
+    def frames(self, lengths: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Real frames that so many inputs become."""
+        return np.array([self.input.frames(int(length)) for length in lengths], dtype=np.int64)
+
+    def each(self, sequences: Sequence[Inputs], extra: int = 0) -> list[Floats]:
+        """Answers of sequences that are asked together, padded: each without its padding."""
+        inputs, lengths = pad(sequences, extra)
+        raw = self.logits(inputs, lengths)
+        if not self.output.per_frame:
+            return list(raw)
+        return [one[:count] for one, count in zip(raw, self.frames(lengths), strict=True)]
 
 
-def pad(sequences: Sequence[Floats], extra: int = 0) -> tuple[Floats, NDArray[np.int64]]:
-    """Stack (T, F) sequences into (B, T_longest + extra, F) with zeros behind, and their lengths."""
+def forms_of(session: ort.InferenceSession) -> tuple[InputForm, OutputForm]:
+    """What a session takes and gives by its metadata; that of a classifier of frames where it has none."""
+    try:
+        about = Manifest.from_props(session.get_modelmeta().custom_metadata_map)
+    except NotOurs:
+        return InputForm(), OutputForm()
+    return about.input, about.output
+
+
+def pad(sequences: Sequence[Inputs], extra: int = 0) -> tuple[Inputs, NDArray[np.int64]]:
+    """Stack sequences (T, …) into (B, T_longest + extra, …) with zeros behind, and their lengths."""
     lengths = np.array([len(sequence) for sequence in sequences], dtype=np.int64)
-    frames = np.zeros((len(sequences), int(lengths.max()) + extra, sequences[0].shape[1]), dtype=np.float32)
-    for row, sequence in zip(frames, sequences, strict=True):
+    shape = (len(sequences), int(lengths.max()) + extra, *sequences[0].shape[1:])
+    inputs: Inputs = np.zeros(shape, dtype=sequences[0].dtype)
+    for row, sequence in zip(inputs, sequences, strict=True):
         row[: len(sequence)] = sequence
-    return frames, lengths
+    return inputs, lengths
 
 
 def against_network(
     network: Forward,
     artifact: Artifact,
-    sequences: Sequence[Floats],
+    sequences: Sequence[Inputs],
     receptive_field: int | None = None,
     tolerance: float = FLOAT_TOLERANCE,
 ) -> list[Gap]:
@@ -89,97 +128,108 @@ def against_network(
 
     Args:
         network: the torch forward.
-        sequences: real ones (T, F); cut or repeated to lengths 1, 2, odd, longest, four times longest and around the
-            receptive field, in batches of 1, 3 and 16.
+        sequences: real ones (T, …); cut or repeated to 1, 2, an odd number of, the longest's, four times the longest's
+            and around the receptive field's frames, in batches of 1, 3 and 16.
         receptive_field: frames that an output sees; ``None`` where unbounded.
         tolerance: share of the largest logit.
     """
     gaps = [_gap(network, artifact, "real sequences", pad(sequences), tolerance)]
-    longest = max(len(sequence) for sequence in sequences)
+    longest = max(artifact.input.frames(len(sequence)) for sequence in sequences)
     field = min(receptive_field or 1, _LONGEST_FIELD)
     lengths = {1, 2, max(3, longest // 2 | 1), max(1, field - 1), field, field + 1, longest, 4 * longest}
     for length in sorted(lengths):
         for batch in (1, 3, 16):
-            cut = [resize(sequences[i % len(sequences)], length) for i in range(batch)]
+            cut = [resize(sequences[i % len(sequences)], artifact.input.inputs(length)) for i in range(batch)]
             gaps.append(_gap(network, artifact, f"length {length}, batch {batch}", pad(cut), tolerance))
     return gaps
 
 
 def _gap(
-    network: Forward, artifact: Artifact, case: str, batch: tuple[Floats, NDArray[np.int64]], tolerance: float
+    network: Forward, artifact: Artifact, case: str, batch: tuple[Inputs, NDArray[np.int64]], tolerance: float
 ) -> Gap:
-    expected, got = network(*batch), artifact.logits(*batch)
+    expected, got = artifact.real(network(*batch), batch[1]), artifact.logits(*batch)
+    raw = artifact.output.raw
     allowed = tolerance * max(1.0, float(np.abs(expected).max()))
-    because = f"float32 rounding: {tolerance:.0e} of the largest logit"
-    return Gap("torch vs onnxruntime, logits", case, distance(expected, got), allowed, because)
+    because = f"float32 rounding: {tolerance:.0e} of the largest {raw[:-1]}"
+    return Gap(f"torch vs onnxruntime, {raw}", case, distance(expected, got), allowed, because)
 
 
 def against_float(
     whole: Artifact,
     quantized: Artifact,
-    sequences: Sequence[Floats],
+    sequences: Sequence[Inputs],
     tolerance: float = QUANTIZED_TOLERANCE,
     labels: float = 0.02,
 ) -> list[Gap]:
-    """The quantized artifact against its float one: logits, and labels that changed.
+    """The quantized artifact against its float one: logits or values, and labels that changed where there are any.
 
     Args:
-        tolerance: share of the largest logit.
-        labels: share of labels that may change, at least one of the sequences.
+        tolerance: share of the largest logit; of the range where there are values, whose zero may lie anywhere.
+        labels: share of labels that may change, at least one of the sequences (or frames, with a label each).
     """
-    batch = pad(sequences)
-    before, after = whole.logits(*batch), quantized.logits(*batch)
-    flipped = float((before.argmax(axis=1) != after.argmax(axis=1)).mean())
-    allowed_flips = max(labels, 1 / len(sequences))
-    return [
-        Gap(
-            "float32 vs quantized, logits",
-            "real sequences",
-            distance(before, after),
-            tolerance * float(np.abs(before).max()),
-            f"fewer bits: {tolerance:.0%} of the largest logit",
-        ),
-        Gap(
-            "float32 vs quantized, share of labels changed",
-            "real sequences",
-            flipped,
-            allowed_flips,
-            f"{labels:.0%} of the sequences, at least one",
-        ),
-    ]
+    before, after = (np.concatenate([_rows(one) for one in of.each(sequences)]) for of in (whole, quantized))
+    raw = whole.output.raw
+    valued = raw == "values"
+    scale = float(np.ptp(before)) if valued else float(np.abs(before).max())
+    because = f"fewer bits: {tolerance:.0%} of the {'range of values' if valued else 'largest logit'}"
+    apart = distance(before, after)
+    gaps = [Gap(f"float32 vs quantized, {raw}", "real sequences", apart, tolerance * scale, because)]
+    if valued:
+        return gaps
+    several = whole.output.activation == "sigmoid"
+    changed = (before > 0) != (after > 0) if several else before.argmax(axis=-1) != after.argmax(axis=-1)
+    name, what = "float32 vs quantized, share of labels changed", "frames" if whole.output.per_frame else "sequences"
+    limit = max(labels, 1 / changed.size)
+    because = f"{labels:.0%} of the {what}, at least one"
+    return [*gaps, Gap(name, "real sequences", float(changed.mean()), limit, because)]
 
 
-def leaks(artifact: Artifact, sequences: Sequence[Floats]) -> list[Leak]:
+def _rows(answer: Floats) -> Floats:
+    """Answers of one sequence as rows of labels."""
+    return answer.reshape(-1, answer.shape[-1])
+
+
+def leaks(artifact: Artifact, sequences: Sequence[Inputs]) -> list[Leak]:
     """Probe whether neighbours in the batch, more padding, or frames after the end move an output.
 
     Args:
         sequences: at least one; the first few are asked alone, beside loud neighbours, with padding behind, and cut in
             half by their length while the other half, made loud, still stands in the input.
     """
-    probes = list(sequences[:4])
-    alone = np.concatenate([artifact.logits(*pad([sequence])) for sequence in probes])
-    padded = np.concatenate([artifact.logits(*pad([sequence], extra=17)) for sequence in probes])
+    probes, form = list(sequences[:4]), artifact.input
+    alone = [artifact.each([sequence])[0] for sequence in probes]
+    padded = [artifact.each([sequence], extra=17 * form.hop)[0] for sequence in probes]
     # Neighbours much louder and longer than the probe: a scale shared over the batch must show.
-    loud = [resize(sequence * np.float32(20), 2 * len(sequence)) for sequence in reversed(probes)]
-    beside = np.stack(
-        [artifact.logits(*pad([sequence, *loud]))[0] for sequence in probes],
-    )
-    halves = [max(1, len(sequence) // 2) for sequence in probes]
-    cut = np.concatenate([artifact.logits(*pad([s[:half]])) for s, half in zip(probes, halves, strict=True)])
-    before_more = np.concatenate([_with_more(artifact, s, half) for s, half in zip(probes, halves, strict=True)])
-    scale = max(1.0, float(np.abs(alone).max()))
+    loud = [resize(_louder(form, sequence), 2 * len(sequence)) for sequence in reversed(probes)]
+    beside = [artifact.each([sequence, *loud])[0] for sequence in probes]
+    halves = [max(form.least, len(sequence) // 2) for sequence in probes]
+    cut = [artifact.each([s[:half]])[0] for s, half in zip(probes, halves, strict=True)]
+    before_more = [_with_more(artifact, s, half) for s, half in zip(probes, halves, strict=True)]
+    scale = max(1.0, max(float(np.abs(one).max()) for one in alone))
     return [
-        _leak("batch neighbours", distance(alone, beside), scale),
-        _leak("padding", distance(alone, padded), scale),
-        _leak("later frames", distance(cut, before_more), scale),
+        _leak("batch neighbours", _farthest(alone, beside), scale),
+        _leak("padding", _farthest(alone, padded), scale),
+        _leak("later frames", _farthest(cut, before_more), scale),
     ]
 
 
-def _with_more(artifact: Artifact, sequence: Floats, length: int) -> Floats:
-    """Logits of the first ``length`` frames, the loud rest still behind them."""
-    frames = sequence[None].copy()
-    frames[:, length:] *= 20
-    return artifact.logits(frames, np.array([length], dtype=np.int64))
+def _farthest(left: list[Floats], right: list[Floats]) -> float:
+    return max(distance(*pair) for pair in zip(left, right, strict=True))
+
+
+def _louder(form: InputForm, sequence: Inputs) -> Inputs:
+    """Inputs that could not differ more: twenty times as loud, or every token another one."""
+    if form.kind == "tokens":
+        return np.asarray(form.sizes if sequence.ndim > 1 else form.sizes[0], dtype=np.int64) - 1 - sequence
+    return sequence * np.float32(20)
+
+
+def _with_more(artifact: Artifact, sequence: Inputs, length: int) -> Floats:
+    """The answer to the first ``length`` inputs, the loud rest still behind them."""
+    inputs = sequence[None].copy()
+    inputs[:, length:] = _louder(artifact.input, inputs[0, length:])
+    raw = artifact.logits(inputs, np.array([length], dtype=np.int64))[0]
+    return raw[: artifact.input.frames(length)] if artifact.output.per_frame else raw
 
 
 def _leak(probe: str, worst: float, scale: float) -> Leak:
@@ -209,6 +259,6 @@ def distance(left: NDArray[Any], right: NDArray[Any]) -> float:
     return float(np.abs(left - right).max())
 
 
-def resize(sequence: Floats, length: int) -> Floats:
-    """Cut or repeat (T, F) to ``length`` frames."""
-    return np.resize(sequence, (length, sequence.shape[1]))
+def resize(sequence: Inputs, length: int) -> Inputs:
+    """Cut or repeat (T, …) to ``length`` inputs."""
+    return np.resize(sequence, (length, *sequence.shape[1:]))

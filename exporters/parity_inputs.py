@@ -10,8 +10,8 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from .manifest import FRAMES, LENGTHS, LOGITS
-from .parity import Artifact, Floats, Forward, Gap, distance, pad
+from .manifest import LENGTHS
+from .parity import Artifact, Floats, Forward, Gap, Inputs, distance, pad
 
 _LOUD = np.float32(1e3)
 _DENORMAL = np.float32(1e-40)
@@ -19,81 +19,116 @@ _NOTHING = 1e-9  # a share below which nothing is left
 _Place = Callable[[int], int]  # frame to spoil in a sequence of that many
 
 
-def extremes(network: Forward, artifact: Artifact, sequences: Sequence[Floats], tolerance: float) -> list[Gap]:
+def extremes(network: Forward, artifact: Artifact, sequences: Sequence[Inputs], tolerance: float) -> list[Gap]:
     """The network against its artifact on frames a thousand times too loud, and on denormal ones.
 
     Args:
         network: the torch forward.
         tolerance: share of the largest logit.
+
+    Returns:
+        Two gaps; none for tokens, which are not loud.
     """
+    if artifact.input.kind == "tokens":
+        return []
     frames, lengths = pad(sequences)
-    gaps = []
+    gaps, raw = [], artifact.output.raw
     for case, factor in (("frames 1000 times as loud", _LOUD), ("denormal frames", _DENORMAL)):
-        expected, got = network(frames * factor, lengths), artifact.logits(frames * factor, lengths)
+        expected = artifact.real(network(frames * factor, lengths), lengths)
+        got = artifact.logits(frames * factor, lengths)
         allowed = tolerance * max(1.0, float(np.abs(expected).max()))
-        because = f"float32 rounding: {tolerance:.0e} of the largest logit"
-        gaps.append(Gap("torch vs onnxruntime, logits", case, distance(expected, got), allowed, because))
+        because = f"float32 rounding: {tolerance:.0e} of the largest {raw[:-1]}"
+        gaps.append(Gap(f"torch vs onnxruntime, {raw}", case, distance(expected, got), allowed, because))
     return gaps
 
 
-def against_defaults(path: Path, artifact: Artifact, sequences: Sequence[Floats], tolerance: float) -> Gap:
+def against_defaults(path: Path, artifact: Artifact, sequences: Sequence[Inputs], tolerance: float) -> Gap:
     """Our session settings (one thread) against onnxruntime's defaults, as most hosts will have them."""
     frames, lengths = pad(sequences)
     quiet = ort.SessionOptions()
     quiet.log_severity_level = 3
     session = ort.InferenceSession(path, quiet, providers=["CPUExecutionProvider"])
     expected = artifact.logits(frames, lengths)
-    got = np.asarray(session.run([LOGITS], {FRAMES: frames, LENGTHS: lengths})[0])
+    raw = artifact.output.raw
+    answer = np.asarray(session.run([raw], {artifact.input.kind: frames, LENGTHS: lengths})[0])
+    got = artifact.real(answer, lengths)
     allowed = tolerance * max(1.0, float(np.abs(expected).max()))
-    because = f"threads may add in another order: {tolerance:.0e} of the largest logit"
-    return Gap("one thread vs session defaults, logits", "real sequences", distance(expected, got), allowed, because)
+    because = f"threads may add in another order: {tolerance:.0e} of the largest {raw[:-1]}"
+    return Gap(f"one thread vs session defaults, {raw}", "real sequences", distance(expected, got), allowed, because)
 
 
 def against_non_finite(
-    artifact: Artifact, sequences: Sequence[Floats], policy: str, mean: NDArray[np.float32], tolerance: float
+    artifact: Artifact, sequences: Sequence[Inputs], policy: str, mean: NDArray[np.float32], tolerance: float
 ) -> list[Gap]:
     """Whether NaN and infinity in a frame do what was promised, and only to the sequence they stand in.
 
     Args:
-        policy: "propagate" (every logit of that sequence becomes NaN) or "clean" (read as the feature's mean).
+        policy: "propagate" (what a sequence answers with or after such a frame is NaN) or "clean" (read as the
+            feature's mean; a sample as silence).
         mean: (F,) of the training frames.
         tolerance: share of the largest logit.
+
+    Returns:
+        Gaps; none for tokens, which are integers.
     """
-    clean, lengths = pad(sequences, extra=3)
-    whole = artifact.logits(clean, lengths)
-    allowed = tolerance * max(1.0, float(np.abs(whole).max()))
-    gaps = []
-    for case, value, frame in _cases():
-        frames, expected = clean.copy(), clean.copy()
-        rows = np.arange(0, len(lengths), 2)  # every second sequence is hit, its neighbours are not
-        at = [frame(int(lengths[row])) for row in rows]
-        frames[rows, at, -1], expected[rows, at, -1] = value, mean[-1]
-        got = artifact.logits(frames, lengths)
-        others = np.delete(got, rows, axis=0), np.delete(whole, rows, axis=0)
+    if artifact.input.kind == "tokens":
+        return []
+    probe = _Probe(artifact, sequences, tolerance)
+    fill = mean[-1] if artifact.input.kind == "frames" else np.float32(0)
+    gaps = [gap for case in _cases() for gap in probe.spoilt(*case, policy, fill)]
+    return [*gaps, probe.spoilt_padding()]
+
+
+class _Probe:
+    """Real sequences with a little padding, and what the artifact answers to them."""
+
+    def __init__(self, artifact: Artifact, sequences: Sequence[Inputs], tolerance: float) -> None:
+        self.artifact = artifact
+        self.clean, self.lengths = pad(sequences, extra=3)
+        self.whole = artifact.logits(self.clean, self.lengths)
+        self.allowed = tolerance * max(1.0, float(np.abs(self.whole).max()))
+        self.raw = artifact.output.raw
+
+    def spoilt(self, case: str, value: float, place: _Place, policy: str, fill: np.float32) -> list[Gap]:
+        frames, expected = self.clean.copy(), self.clean.copy()
+        rows = np.arange(0, len(self.lengths), 2)  # every second sequence is hit, its neighbours are not
+        at = np.array([place(int(self.lengths[row])) for row in rows])
+        hit = (rows, at, -1) if frames.ndim == 3 else (rows, at)
+        frames[hit], expected[hit] = value, fill
+        got = self.artifact.logits(frames, self.lengths)
+        gaps = []
+        others = np.delete(got, rows, axis=0), np.delete(self.whole, rows, axis=0)
         if len(others[0]):
             because = "one sequence's fault must not reach its neighbours"
-            gaps.append(Gap("beside a faulty sequence, logits", case, distance(*others), allowed, because))
+            gaps.append(self.gap("beside a faulty sequence", case, distance(*others), because))
         if policy == "clean":
-            worst = distance(artifact.logits(expected, lengths)[rows], got[rows])
+            worst = distance(self.artifact.logits(expected, self.lengths)[rows], got[rows])
             because = "read as the training mean, as if it stood there"
-            gaps.append(Gap("non-finite input cleaned, logits", case, worst, allowed, because))
+            gaps.append(self.gap("non-finite input cleaned", case, worst, because))
         else:
-            survived = float(np.isfinite(got[rows]).mean())
-            because = "no logit of a faulty sequence may look healthy"
-            gaps.append(Gap("non-finite input propagated, logits still finite", case, survived, _NOTHING, because))
-    frames = clean.copy()
-    frames[np.arange(clean.shape[1]) >= lengths[:, None]] = np.nan
-    because = "what stands behind the end of a sequence is never read"
-    gaps.append(
-        Gap(
-            "NaN in the padding, logits",
-            "real sequences",
-            distance(whole, artifact.logits(frames, lengths)),
-            allowed,
-            because,
-        )
-    )
-    return gaps
+            survived = float(np.isfinite(self._from(got[rows], rows, at)).mean())
+            because = f"no {self.raw[:-1]} of a faulty sequence may look healthy"
+            name = f"non-finite input propagated, {self.raw} still finite"
+            gaps.append(Gap(name, case, survived, _NOTHING, because))
+        return gaps
+
+    def spoilt_padding(self) -> Gap:
+        frames = self.clean.copy()
+        frames[np.arange(self.clean.shape[1]) >= self.lengths[:, None]] = np.nan
+        because = "what stands behind the end of a sequence is never read"
+        worst = distance(self.whole, self.artifact.logits(frames, self.lengths))
+        return self.gap("NaN in the padding", "real sequences", worst, because)
+
+    def gap(self, name: str, case: str, worst: float, because: str) -> Gap:
+        return Gap(f"{name}, {self.raw}", case, worst, self.allowed, because)
+
+    def _from(self, got: Floats, rows: NDArray[np.int64], at: NDArray[np.int64]) -> Floats:
+        """Answers with or after the faulty input: all of them, or those from its frame to the last real one."""
+        if not self.artifact.output.per_frame:
+            return got
+        frame, ends = at // self.artifact.input.hop, self.artifact.frames(self.lengths[rows])
+        frame = np.minimum(frame, ends - 1)  # samples behind the last whole frame
+        return np.concatenate([one[begin:end] for one, begin, end in zip(got, frame, ends, strict=True)])
 
 
 def _cases() -> list[tuple[str, float, _Place]]:

@@ -13,20 +13,22 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
-from .manifest import FRAMES, LOGITS, Manifest, initial_states
+from .forms import ESTIMATE
+from .manifest import Manifest, initial_states
 from .non_finite import TAINT
-from .parity import FLOAT_TOLERANCE, Artifact, Floats, Gap, distance, resize, session_options
+from .parity import FLOAT_TOLERANCE, Artifact, Floats, Gap, Inputs, distance, resize, session_options
 
 Values = dict[str, NDArray[Any]]
 """States by input name."""
-Advance = Callable[[Floats, Mapping[str, NDArray[Any]]], tuple[Floats, Mapping[str, NDArray[Any]]]]
-"""A chunk (B, n, F) and states by plain name, "hidden_0", to logits (B, C) and the states after it."""
+Advance = Callable[[Inputs, Mapping[str, NDArray[Any]]], tuple[Floats, Mapping[str, NDArray[Any]]]]
+"""A chunk (B, n, …) and states by plain name, "hidden_0", to what the network says and the states after it."""
 
 CHUNKS = (1, 2, 7)
 _DYNAMIC_TOLERANCE = 0.1
 _DYNAMIC_REASON = "activation scales come from the chunk at hand, so the cut changes them: a tenth of the largest logit"
 _DRIFT_POINTS = 64
 _ANSWERS = 12  # compared per sequence: each costs the whole graph a run over all frames before it
+_NOT_IN_TORCH = (TAINT, ESTIMATE)  # states of what stands behind the network
 _LONGEST_FIELD = 4096  # frames; the edge of a longer receptive field is not worth minutes
 
 
@@ -40,7 +42,8 @@ class Stream:
     def __init__(self, path: Path) -> None:
         self._session = ort.InferenceSession(path, session_options(), providers=["CPUExecutionProvider"])
         self.manifest = Manifest.from_props(self._session.get_modelmeta().custom_metadata_map)
-        self._outputs = [LOGITS, *(state.output for state in self.manifest.states)]
+        self.input, self.output = self.manifest.input, self.manifest.output
+        self._outputs = [self.output.raw, *(state.output for state in self.manifest.states)]
 
     def start(self, batch: int) -> Values:
         """The states of ``batch`` streams before their first frame."""
@@ -53,18 +56,23 @@ class Stream:
             value[row] = fresh[name][0]
         return out
 
-    def advance(self, frames: Floats, states: Values) -> tuple[Floats, Values]:
-        """One chunk (B, n, F) to the logits (B, C) after it and the next states."""
-        logits, *after = self._session.run(self._outputs, {FRAMES: frames, **states})
+    def advance(self, frames: Inputs, states: Values) -> tuple[Floats, Values]:
+        """One chunk (B, n, …) to the logits (B, C) after it, or (B, n, C) in it, and the next states."""
+        logits, *after = self._session.run(self._outputs, {self.input.kind: frames, **states})
         return np.asarray(logits), dict(zip(states, (np.asarray(value) for value in after), strict=True))
 
-    def run(self, frames: Floats, chunk: int, states: Values | None = None) -> Iterator[tuple[int, Floats, Values]]:
-        """Feed (B, T, F) in chunks; after each: frames so far, logits (B, C), states."""
+    def run(self, inputs: Inputs, chunk: int, states: Values | None = None) -> Iterator[tuple[int, Floats, Values]]:
+        """Feed (B, T, …) in chunks of so many frames; after each: frames so far, logits, states."""
+        frames = self.cut(inputs)
         states = self.start(len(frames)) if states is None else states
         for begin in range(0, frames.shape[1], chunk):
             piece = frames[:, begin : begin + chunk]
             logits, states = self.advance(piece, states)
             yield begin + piece.shape[1], logits, states
+
+    def cut(self, inputs: Inputs) -> Inputs:
+        """Whole inputs as the step graph takes them: samples (B, T) in hops, (B, n, hop)."""
+        return inputs.reshape(len(inputs), -1, self.input.hop) if self.input.kind == "samples" else inputs
 
 
 @dataclass(frozen=True)
@@ -78,7 +86,7 @@ class Drift:
 def against_whole(
     whole: Artifact,
     stream: Stream,
-    sequences: Sequence[Floats],
+    sequences: Sequence[Inputs],
     dynamic: bool = False,
     tolerance: float = FLOAT_TOLERANCE,
 ) -> list[Gap]:
@@ -86,31 +94,32 @@ def against_whole(
 
     Args:
         whole: of the same network and precision.
-        sequences: real ones (T, F); cut or repeated to the lengths that the cases need.
+        sequences: real ones (T, …); cut or repeated to the lengths that the cases need.
         dynamic: the recipe takes activation scales from the data at hand (``parity.is_dynamic``).
         tolerance: share of the largest logit, where it does not.
     """
-    longest = max(len(sequence) for sequence in sequences)
+    longest = _longest(stream, sequences)
     field = min(stream.manifest.receptive_field or 1, _LONGEST_FIELD)
     cases = []
     for batch in (1, 3):
-        frames = _batch(sequences, batch, longest)
+        frames = _batch(stream, sequences, batch, longest)
         cases.append((f"in one chunk, batch {batch}", _after_every_chunk(whole, stream, frames, longest)))
         for chunk in CHUNKS:
             pairs = _after_every_chunk(whole, stream, frames, chunk)
             cases.append((f"chunks of {chunk}, batch {batch}", pairs))
     for length in sorted({1, 2, max(1, field - 1), field, field + 1, longest, 4 * longest}):
-        pairs = _after_every_chunk(whole, stream, _batch(sequences, 3, length), 7)
+        pairs = _after_every_chunk(whole, stream, _batch(stream, sequences, 3, length), 7)
         cases.append((f"length {length}, chunks of 7, batch 3", pairs))
     cases.append(("one stream of three reset on the way", _after_a_reset(whole, stream, sequences, longest)))
     cases.append(("on after another sequence, no reset", _after_another(whole, stream, sequences)))
-    return [_gap("whole vs streamed, logits", name, pairs, dynamic, tolerance) for name, pairs in cases]
+    title = f"whole vs streamed, {stream.output.raw}"
+    return [_gap(title, name, pairs, dynamic, tolerance) for name, pairs in cases]
 
 
 def against_network(
     advance: Advance,
     stream: Stream,
-    sequences: Sequence[Floats],
+    sequences: Sequence[Inputs],
     seed: int = 0,
     tolerance: float = FLOAT_TOLERANCE,
 ) -> list[Gap]:
@@ -118,18 +127,18 @@ def against_network(
 
     Args:
         advance: the torch form.
-        sequences: real ones (T, F).
+        sequences: real ones (T, …).
         seed: of the states.
         tolerance: share of the largest logit.
     """
     rng = np.random.default_rng(seed)
-    longest = max(len(sequence) for sequence in sequences)
+    longest = _longest(stream, sequences)
     gaps = []
     for batch in (1, 3):
         start = stream.start(batch)
-        frames, states = _batch(sequences, batch, longest), _random(start, rng)
-        names = {state.input: state.name for state in stream.manifest.states if state.name != TAINT}
-        states |= {name: start[name] for name in start.keys() - names.keys()}  # torch knows nothing of the guard
+        frames, states = stream.cut(_batch(stream, sequences, batch, longest)), _random(start, rng)
+        names = {state.input: state.name for state in stream.manifest.states if state.name not in _NOT_IN_TORCH}
+        states |= {name: start[name] for name in start.keys() - names.keys()}  # of guard and score
         expected, expected_after = advance(frames, {name: states[key] for key, name in names.items()})
         got, after = stream.advance(frames, states)
         pairs = [(expected, got), *((expected_after[name], after[key]) for key, name in names.items())]
@@ -137,12 +146,15 @@ def against_network(
     return gaps
 
 
-def drift(whole: Artifact, stream: Stream, sequences: Sequence[Floats], times: int = 4) -> list[Drift]:
+def drift(whole: Artifact, stream: Stream, sequences: Sequence[Inputs], times: int = 4) -> list[Drift]:
     """Error against time, frame by frame over ``times`` the longest sequence, at up to 64 places."""
-    length = times * max(len(sequence) for sequence in sequences)
-    frames = _batch(sequences, 1, length)
+    length = times * _longest(stream, sequences)
+    frames = _batch(stream, sequences, 1, length)
     keep = set(_spread(length, _DRIFT_POINTS))
     streamed = {at: logits for at, logits, _ in stream.run(frames, 1) if at - 1 in keep}
+    if stream.output.per_frame:
+        every = whole.logits(frames, np.array([frames.shape[1]], dtype=np.int64))[0]
+        return [Drift(at, distance(every[at - 1], got[0, -1])) for at, got in streamed.items()]
     expected = _prefixes(whole, frames[0], list(streamed))
     return [Drift(at, distance(one, got[0])) for (at, got), one in zip(streamed.items(), expected, strict=True)]
 
@@ -150,17 +162,20 @@ def drift(whole: Artifact, stream: Stream, sequences: Sequence[Floats], times: i
 Pairs = list[tuple[NDArray[Any], NDArray[Any]]]
 
 
-def _after_every_chunk(whole: Artifact, stream: Stream, frames: Floats, chunk: int) -> Pairs:
+def _after_every_chunk(whole: Artifact, stream: Stream, frames: Inputs, chunk: int) -> Pairs:
     answers = [(at, logits) for at, logits, _ in stream.run(frames, chunk)]
+    if stream.output.per_frame:  # every frame of every chunk
+        lengths = np.full(len(frames), frames.shape[1], dtype=np.int64)
+        return [(whole.logits(frames, lengths), np.concatenate([logits for _, logits in answers], axis=1))]
     answers = [answers[index] for index in _spread(len(answers), _ANSWERS)]
     ends = [at for at, _ in answers]
     got = np.stack([logits for _, logits in answers], axis=1)  # (B, chunks, C)
     return [(_prefixes(whole, row, ends), got[index]) for index, row in enumerate(frames)]
 
 
-def _prefixes(whole: Artifact, frames: Floats, ends: list[int]) -> Floats:
-    """Logits (len(ends), C) of the first so many frames of one sequence (T, F)."""
-    lengths = np.array(ends, dtype=np.int64)
+def _prefixes(whole: Artifact, frames: Inputs, ends: list[int]) -> Floats:
+    """Logits (len(ends), C) of the first so many frames of one sequence (T, …)."""
+    lengths = np.array([whole.input.inputs(end) for end in ends], dtype=np.int64)
     return whole.logits(np.repeat(frames[None, : lengths.max()], len(lengths), axis=0), lengths)
 
 
@@ -170,32 +185,44 @@ def _spread(count: int, most: int) -> list[int]:
     return sorted(set(places.tolist()))
 
 
-def _after_a_reset(whole: Artifact, stream: Stream, sequences: Sequence[Floats], length: int) -> Pairs:
+def _after_a_reset(whole: Artifact, stream: Stream, sequences: Sequence[Inputs], length: int) -> Pairs:
     """Row 1 starts a new sequence while its neighbours go on."""
-    before, after = _batch(sequences, 3, length), _batch(sequences[::-1], 3, length)
+    before, after = _batch(stream, sequences, 3, length), _batch(stream, sequences[::-1], 3, length)
     *_, (_, _, states) = stream.run(before, 7)
     *_, (_, got, _) = stream.run(after, 7, stream.reset(states, row=1))
     joined = np.concatenate([before, after], axis=1)
-    expected = whole.logits(joined, np.full(3, 2 * length, dtype=np.int64))
-    expected[1] = whole.logits(after[1:2], np.array([length], dtype=np.int64))[0]
+    expected = _ends(whole, joined, got)
+    expected[1] = _ends(whole, after[1:2], got)[0]
     return [(expected, got)]
 
 
-def _after_another(whole: Artifact, stream: Stream, sequences: Sequence[Floats]) -> Pairs:
+def _after_another(whole: Artifact, stream: Stream, sequences: Sequence[Inputs]) -> Pairs:
     pairs = []
-    for index, first in enumerate(sequences[:2]):
-        second = sequences[(index + 1) % len(sequences)]
-        states = stream.advance(first[None], stream.start(1))[1]
-        joined = np.concatenate([first, second])
-        expected = whole.logits(joined[None], np.array([len(joined)], dtype=np.int64))
+    whole_frames = [resize(one, stream.input.inputs(stream.input.frames(len(one)))) for one in sequences]
+    for index, first in enumerate(whole_frames[:2]):
+        second = whole_frames[(index + 1) % len(sequences)]
+        states = stream.advance(stream.cut(first[None]), stream.start(1))[1]
+        joined = np.concatenate([first, second])[None]
         for chunk in (*CHUNKS, len(second)):
             *_, (_, got, _) = stream.run(second[None], chunk, states)
-            pairs.append((expected, got))
+            pairs.append((_ends(whole, joined, got), got))
     return pairs
 
 
-def _batch(sequences: Sequence[Floats], batch: int, length: int) -> Floats:
-    return np.stack([resize(sequences[index % len(sequences)], length) for index in range(batch)])
+def _ends(whole: Artifact, frames: Inputs, like: Floats) -> Floats:
+    """What whole sequences (B, T, …) answer at their end: as many frames as the last chunk had, where each has one."""
+    every = whole.logits(frames, np.full(len(frames), frames.shape[1], dtype=np.int64))
+    return every[:, -like.shape[1] :] if whole.output.per_frame else every
+
+
+def _longest(stream: Stream, sequences: Sequence[Inputs]) -> int:
+    return max(stream.input.frames(len(sequence)) for sequence in sequences)
+
+
+def _batch(stream: Stream, sequences: Sequence[Inputs], batch: int, length: int) -> Inputs:
+    """So many sequences of ``length`` frames."""
+    inputs = stream.input.inputs(length)
+    return np.stack([resize(sequences[index % len(sequences)], inputs) for index in range(batch)])
 
 
 def _random(states: Values, rng: np.random.Generator) -> Values:

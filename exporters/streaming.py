@@ -1,4 +1,4 @@
-"""The step graph: the next frames and the state in, probabilities so far and the next state out.
+"""The step graph: the next inputs and the state in, answers so far and the next state out.
 
 One graph serves any chunk size. Each state is an input ``state.NAME`` and an output ``next.NAME`` with the batch as
 first axis; the manifest in the file says for each what to feed before the first frame.
@@ -7,30 +7,39 @@ first axis; the manifest in the file says for each what to feed before the first
 from dataclasses import replace
 
 import onnx
-import torch
 from torch import Tensor, nn
 
-from ..models.network import SequenceClassifier
+from ..models.contract import State
+from ..models.network import SequenceNetwork
 from . import cleanup
-from .manifest import BATCH, FRAMES, LOGITS, PROBABILITIES, Manifest, StateSpec
+from .answers import answers_of_chunk
+from .forms import CHUNK, ESTIMATE, OutputForm
+from .manifest import BATCH, Manifest, StateSpec
 from .trace import Port, trace
+from .whole import example_of
 
 
 class _Step(nn.Module):
     """What a device runs at each chunk: the network with its softmax, its state as a list."""
 
-    def __init__(self, network: SequenceClassifier, names: list[str]) -> None:
+    def __init__(self, network: SequenceNetwork, names: list[str], form: OutputForm) -> None:
         super().__init__()
-        self.network = network
-        self.names = names
+        self.network, self.names, self.form = network, names, form
 
-    def forward(self, frames: Tensor, states: list[Tensor]) -> tuple[Tensor, ...]:
-        logits, after = self.network.advance(frames, dict(zip(self.names, states, strict=True)))
-        return torch.softmax(logits, dim=-1), logits, *(after[name] for name in self.names)
+    def forward(self, inputs: Tensor, states: list[Tensor]) -> tuple[Tensor, ...]:
+        given = dict(zip(self.names, states, strict=True))
+        before = given.pop(ESTIMATE, None)
+        raw, after = self.network.advance(inputs, given)
+        features = None
+        if self.form.activation == "score":
+            features = self.network.front.advance(inputs, {})[0]
+        if before is not None:
+            after[ESTIMATE] = raw[:, -1]
+        return *answers_of_chunk(self.form, raw, features, before), *(after[name] for name in self.names)
 
 
-def export_step(network: SequenceClassifier, manifest: Manifest, opset: int = 20) -> onnx.ModelProto:
-    """Export a causal classifier as one graph for any chunk size.
+def export_step(network: SequenceNetwork, manifest: Manifest, opset: int = 20) -> onnx.ModelProto:
+    """Export a causal network as one graph for any chunk size.
 
     Args:
         network: in any mode; left as it was.
@@ -38,23 +47,24 @@ def export_step(network: SequenceClassifier, manifest: Manifest, opset: int = 20
         opset: ONNX operator set, 18 to 21.
 
     Returns:
-        A single-file model. Inputs: ``frames`` (batch, chunk, F) and ``state.NAME`` each; outputs: ``probabilities``
-        and ``logits`` (batch, C) after the last frame of the chunk, and ``next.NAME`` each.
+        A single-file model. Inputs: ``frames`` (batch, chunk, F), or what ``InputForm.step`` says, and ``state.NAME``
+        each; outputs: those of the whole graph, of the sequence up to the last frame of the chunk or of every frame in
+        it, and ``next.NAME`` each.
 
     Raises:
-        NotCausal: the network needs frames that have not come yet.
+        NotCausal: the network needs inputs that have not come yet.
         BadGraph: the exporter froze an axis or produced invalid ONNX.
     """
-    channels, classes = len(manifest.features), len(manifest.labels)
-    example = network.initial_state(2)
+    form, features = manifest.input, len(manifest.features)
+    example = initial_state(network, manifest.output)
     states = tuple(_spec(name, value) for name, value in example.items())
+    outputs = manifest.output.outputs(len(manifest.labels), CHUNK)
     model = trace(
-        _Step(network, list(example)),
-        (torch.zeros(2, 7, channels), list(example.values())),
-        [Port(FRAMES, (BATCH, "chunk", channels)), *(Port(state.input, state.shape) for state in states)],
+        _Step(network, list(example), manifest.output),
+        (example_of(form, features, step=True), list(example.values())),
+        [Port(form.kind, form.step(features)), *(Port(state.input, state.shape) for state in states)],
         [
-            Port(PROBABILITIES, (BATCH, classes)),
-            Port(LOGITS, (BATCH, classes)),
+            *(Port(name, axes) for name, axes in outputs.items()),
             *(Port(state.output, state.shape) for state in states),
         ],
         opset,
@@ -62,6 +72,18 @@ def export_step(network: SequenceClassifier, manifest: Manifest, opset: int = 20
     replace(manifest, look_ahead=0, states=states).write(model)
     cleanup.check(model)
     return model
+
+
+def initial_state(network: SequenceNetwork, form: OutputForm, batch: int = 2) -> State:
+    """Of the network, and of the score behind it: the estimate of a first frame is the training mean.
+
+    Raises:
+        NotCausal: the network needs inputs that have not come yet.
+    """
+    states = network.initial_state(batch)
+    if form.activation == "score" and form.shift:
+        states[ESTIMATE] = next(network.parameters()).new_zeros(batch, network.front.width)
+    return states
 
 
 def _spec(name: str, value: Tensor) -> StateSpec:

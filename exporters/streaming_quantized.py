@@ -20,13 +20,15 @@ from numpy.typing import NDArray
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
 from . import cleanup
-from .manifest import BATCH, FRAMES, LENGTHS, Manifest, StateSpec, initial_states
+from .forms import CHUNK, ESTIMATE, VALUES
+from .manifest import BATCH, LENGTHS, Manifest, StateSpec, initial_states
 from .quantize.contract import Calibration
 from .quantize.normal_form import initializers, prune
 from .quantize.registry import recipe
 
 _TYPES = {"float32": TensorProto.FLOAT, "int64": TensorProto.INT64, "uint8": TensorProto.UINT8}
 _TO_THE_END = 2**31 - 1
+_SAMPLES_BEFORE = "front_samples"
 
 
 def quantize_step(
@@ -49,38 +51,14 @@ def quantize_step(
     """
     about, states = Manifest.read(whole), Manifest.read(step).states
     if any(_static_convolutions(whole)):
-        model, states = _from_whole(whole, states)
+        model, states = _from_whole(whole, states, about)
     else:
-        given = calibration and replace(calibration, lengths=None, extra=initial_states(states, 1))
+        hop = about.input.hop
+        given = calibration and replace(calibration, lengths=None, extra=initial_states(states, 1), hop=hop)
         model = recipe(about.recipe)(step, given).model
     replace(about, look_ahead=0, states=states).write(model)
     cleanup.check(model)
     return model
-
-
-def _from_whole(whole: onnx.ModelProto, states: tuple[StateSpec, ...]) -> tuple[onnx.ModelProto, tuple[StateSpec, ...]]:
-    out = onnx.ModelProto()
-    out.CopyFrom(whole)
-    caches = [state for state in states if state.name.startswith("cache_")]
-    pools = {state.name: state for state in states if state.name.startswith("pool_")}
-    found = list(_static_convolutions(out))
-    if len(found) != len(caches):
-        raise cleanup.BadGraph(
-            f"{len(found)} causal int8 convolutions in the whole graph, {len(caches)} caches in the step"
-        )
-    edit = _Edit(out)
-    after = (*(_carry(edit, *one, cache) for one, cache in zip(found, caches, strict=True)), *pools.values())
-    _pool_so_far(edit, pools)
-    for state in after:
-        out.graph.input.append(helper.make_tensor_value_info(state.input, _TYPES[state.dtype], state.shape))
-        out.graph.output.append(helper.make_tensor_value_info(state.output, _TYPES[state.dtype], state.shape))
-    ports = {value.name: value for value in out.graph.input}
-    ports[FRAMES].type.tensor_type.shape.dim[1].dim_param = "chunk"
-    cleanup.sort_nodes(out)
-    prune(out.graph)
-    out.graph.input.remove(ports[LENGTHS])
-    cleanup.rename_nodes(out)
-    return out, after
 
 
 class _Edit:
@@ -101,6 +79,71 @@ class _Edit:
             self.graph.initializer.append(numpy_helper.from_array(array, name))
             self.stored[name] = self.graph.initializer[-1]
         return name
+
+
+def _from_whole(
+    whole: onnx.ModelProto, states: tuple[StateSpec, ...], about: Manifest
+) -> tuple[onnx.ModelProto, tuple[StateSpec, ...]]:
+    out = onnx.ModelProto()
+    out.CopyFrom(whole)
+    caches = [state for state in states if state.name.startswith("cache_")]
+    others = {state.name: state for state in states if not state.name.startswith("cache_")}
+    pools = {name: state for name, state in others.items() if name.startswith("pool_")}
+    found = list(_static_convolutions(out))
+    if len(found) != len(caches):
+        raise cleanup.BadGraph(
+            f"{len(found)} causal int8 convolutions in the whole graph, {len(caches)} caches in the step"
+        )
+    edit = _Edit(out)
+    carried = {state.name: _carry(edit, *one, state) for one, state in zip(found, caches, strict=True)}
+    if _SAMPLES_BEFORE in others:
+        _samples_so_far(edit, others[_SAMPLES_BEFORE])
+    if ESTIMATE in others:
+        _estimate_before(edit, others[ESTIMATE])
+    if not about.output.per_frame:
+        _pool_so_far(edit, pools, about.input.kind)
+    after = tuple(carried.get(state.name, state) for state in states)
+    for state in after:
+        out.graph.input.append(helper.make_tensor_value_info(state.input, _TYPES[state.dtype], state.shape))
+        out.graph.output.append(helper.make_tensor_value_info(state.output, _TYPES[state.dtype], state.shape))
+    _chunked_ports(out.graph, about)
+    cleanup.sort_nodes(out)
+    prune(out.graph)
+    out.graph.input.remove(next(value for value in out.graph.input if value.name == LENGTHS))
+    cleanup.rename_nodes(out)
+    return out, after
+
+
+def _chunked_ports(graph: onnx.GraphProto, about: Manifest) -> None:
+    """Inputs and outputs of a chunk instead of a whole sequence."""
+    step = about.input.step(len(about.features))
+    for value in graph.input:
+        if value.name == about.input.kind:
+            value.CopyFrom(helper.make_tensor_value_info(value.name, value.type.tensor_type.elem_type, step))
+    axes = about.output.outputs(len(about.labels), CHUNK)
+    for value in graph.output:
+        for dim, axis in zip(value.type.tensor_type.shape.dim, axes.get(value.name, ()), strict=False):
+            if isinstance(axis, str):
+                dim.dim_param = axis
+
+
+def _samples_so_far(edit: _Edit, before: StateSpec) -> None:
+    """Put the last samples of the chunk before in the place of the silence that a log-mel front pads with."""
+    pad = next(node for node in edit.graph.node if node.op_type == "Pad" and node.input[0] == "samples")
+    edit.graph.node.remove(pad)
+    flat = edit.add("Reshape", ["samples", edit.constant([0, -1])], "samples_in_a_row")
+    edit.add("Concat", [before.input, flat], pad.output[0], axis=1)
+    bounds = [edit.constant([-int(before.shape[1])]), edit.constant([_TO_THE_END]), edit.constant([1])]
+    edit.add("Slice", [pad.output[0], *bounds], before.output)
+
+
+def _estimate_before(edit: _Edit, before: StateSpec) -> None:
+    """Put the last estimate of the chunk before in the place of the zeros in front of a score's first frame."""
+    pad = next(node for node in edit.graph.node if node.op_type == "Pad" and node.input[0] == VALUES)
+    edit.graph.node.remove(pad)
+    first = edit.add("Unsqueeze", [before.input, edit.constant([1])], "estimate_of_first")
+    edit.add("Concat", [first, VALUES], pad.output[0], axis=1)
+    edit.add("Gather", [VALUES, edit.constant(-1)], before.output, axis=1)
 
 
 def _static_convolutions(model: onnx.ModelProto) -> Iterator[tuple[NodeProto, NodeProto]]:
@@ -136,7 +179,7 @@ def _carry(edit: _Edit, conv: NodeProto, widen: NodeProto, cache: StateSpec) -> 
     return replace(cache, shape=(BATCH, reach, channels), dtype="uint8", reset=zero_point)
 
 
-def _pool_so_far(edit: _Edit, pools: Mapping[str, StateSpec]) -> None:
+def _pool_so_far(edit: _Edit, pools: Mapping[str, StateSpec], source: str) -> None:
     """Replace pooling over the real frames (``exporters.pooling``) by pooling over this chunk and all before it."""
     graph = edit.graph
     makers = {name: node for node in graph.node for name in node.output}
@@ -153,6 +196,6 @@ def _pool_so_far(edit: _Edit, pools: Mapping[str, StateSpec]) -> None:
     features = makers[gather.input[0]].input[0]  # of the running sum
     chunk = edit.add("ReduceSum", [features, edit.constant([1])], "chunk_sum", keepdims=0)
     edit.add("Add", [total.input, chunk], total.output)
-    edit.add("Add", [count.input, edit.add("Shape", [FRAMES], "chunk_frames", start=1, end=2)], count.output)
+    edit.add("Add", [count.input, edit.add("Shape", [source], "chunk_frames", start=1, end=2)], count.output)
     frames = edit.add("Cast", [count.output], "frames_so_far", to=TensorProto.FLOAT)
     edit.add("Div", [total.output, frames], divide.output[0])

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.export import Dim
 
-from . import cleanup, swap
+from . import cleanup, log_mel, swap
 
 
 @dataclass(frozen=True)
@@ -69,6 +69,8 @@ def trace(
     cleanup.strip(model)
     cleanup.stamp(model)
     cleanup.rename_weights(model, "network.")
+    cleanup.share_tables(model)
+    log_mel.compact(model, module)
     cleanup.rename_nodes(model)
     cleanup.rename_axes(model, {port.name: port.axes for port in (*inputs, *outputs)})
     return model

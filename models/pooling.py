@@ -1,4 +1,4 @@
-"""From one feature vector a frame to one a sequence, padding left out, and the same chunk by chunk."""
+"""From one feature vector a frame to those that are answered: one a sequence, or every one; and the same in chunks."""
 
 from abc import ABC, abstractmethod
 from typing import Literal, final
@@ -9,11 +9,11 @@ from torch import Tensor, nn
 from .contract import State
 from .padding import frame_mask
 
-PoolingName = Literal["mean", "last"]
+PoolingName = Literal["mean", "last", "frames"]
 
 
 class Pooling(nn.Module, ABC):
-    """One vector a sequence from one a frame; values in the padding, even NaN, never count.
+    """One vector a sequence from one a frame; values in the padding, even NaN, never count in a real answer.
 
     Streaming is in two parts, so that an exporter may compute the first where it is cheapest: ``collect`` turns a
     chunk's features into one vector, ``merge`` brings that together with what came before.
@@ -85,12 +85,32 @@ class LastPooling(Pooling):
         return collected, {}
 
 
+@final
+class EveryFrame(Pooling):
+    """No pooling: an answer a frame, (B, T, H) as it is. Stateless when streaming; what is padding stays padding."""
+
+    name: PoolingName = "frames"
+
+    def forward(self, features: Tensor, lengths: Tensor) -> Tensor:
+        return features
+
+    def initial_state(self, like: Tensor) -> State:
+        return {}
+
+    def collect(self, features: Tensor) -> Tensor:
+        return features
+
+    def merge(self, collected: Tensor, frames: int, state: State) -> tuple[Tensor, State]:
+        return collected, {}
+
+
 def build_pooling(name: str) -> Pooling:
     """Pooling by name.
 
     Raises:
-        ValueError: neither "mean" nor "last".
+        ValueError: not "mean", "last" or "frames".
     """
-    if name not in ("mean", "last"):
-        raise ValueError(f"The 'pooling' must be mean or last. Got {name!r} instead.")
-    return MeanPooling() if name == "mean" else LastPooling()
+    known: dict[str, type[Pooling]] = {"mean": MeanPooling, "last": LastPooling, "frames": EveryFrame}
+    if name not in known:
+        raise ValueError(f"The 'pooling' must be mean, last or frames. Got {name!r} instead.")
+    return known[name]()

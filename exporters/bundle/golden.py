@@ -11,13 +11,14 @@ import onnx
 import onnxruntime as ort
 from numpy.typing import NDArray
 
+from ..forms import CHUNK
 from ..manifest import BATCH, StateSpec, initial_states
-from ..parity import is_dynamic
-from .graph_facts import CHUNK, describe_graph
-from .manifest import Graph, Role, Tolerance
+from ..parity import is_dynamic, pad
+from .graph_facts import describe_graph
+from .manifest import FED, Graph, Role, Tolerance
 
 Arrays = dict[str, NDArray[Any]]
-Floats = NDArray[np.float32]
+Inputs = NDArray[Any]
 CHUNKS: tuple[int, ...] = (1, 7, 0)  # frames a call in a replay; 0 for all of them
 
 # Sums over hundreds of float32 terms in another order, as on another processor, lose two to three of seven digits.
@@ -42,7 +43,7 @@ class Case:
 
 @dataclass(frozen=True)
 class Stream:
-    """One sequence through the step graph, a frame a call; outputs (T, …), states after the last frame."""
+    """One sequence through the step graph, a frame a call; outputs (T, …) call by call, states after the last frame."""
 
     inputs: Arrays
     outputs: Arrays
@@ -79,7 +80,7 @@ class Replay:
 def make_golden(
     model: Path,
     step: Path | None,
-    sequences: Sequence[Floats],
+    sequences: Sequence[Inputs],
     states: Sequence[StateSpec] = (),
     *,
     tolerance: Tolerance | None = None,
@@ -90,9 +91,10 @@ def make_golden(
     Each sequence is a case alone; where the model takes lengths, one more case holds all of them padded together.
 
     Args:
-        model: takes frames (B, T, F), and lengths (B,) where it has such an input.
-        step: takes frames (B, n, F) and states; ``None`` where there is none.
-        sequences: (T, F) float32 each, of different lengths; NaN in one shows what the artifact does about it.
+        model: takes frames (B, T, F), tokens or samples, and lengths (B,) where it has such an input.
+        step: takes the same in chunks (B, n, …), and states; ``None`` where there is none.
+        sequences: (T, F) float32 each, or as the model takes them, of different lengths; NaN in one shows what the
+            artifact does about it. Samples are cut to whole hops where there is a step graph.
         states: of the step graph.
         tolerance: of a replay; where ``None``, by whether a graph computes with rounded activations.
         roles: of inputs with other names than ours.
@@ -102,6 +104,10 @@ def make_golden(
     """
     if not sequences:
         raise BadGolden("golden outputs need at least one real sequence; got none")
+    facts = _describe(step, states, roles or {}) if step is not None else None
+    if facts is not None:
+        hop = _hop(facts)
+        sequences = [sequence[: len(sequence) // hop * hop] for sequence in sequences]
     batches = [[sequence] for sequence in sequences]
     whole = _describe(model, (), roles or {})
     if len(sequences) > 1 and any(one.role == "lengths" for one in whole.inputs):
@@ -109,8 +115,7 @@ def make_golden(
     feeds = [_feed(whole, batch) for batch in batches]
     stream: list[Stream] = []
     operators, chunks = _operators(model), CHUNKS
-    if step is not None:
-        facts = _describe(step, states, roles or {})
+    if step is not None and facts is not None:
         session = open_session(step)
         stream = [_stream(session, facts, states, sequence) for sequence in sequences]
         operators += _operators(step)
@@ -180,22 +185,21 @@ def _describe(path: Path, states: Sequence[StateSpec], roles: Mapping[str, Role]
     return describe_graph(onnx.load(str(path), load_external_data=False), path.name, states=states, roles=roles)
 
 
-def _feed(facts: Graph, batch: Sequence[Floats]) -> Arrays:
+def _feed(facts: Graph, batch: Sequence[Inputs]) -> Arrays:
     """Sequences padded with zeros behind, and their lengths, under the graph's names."""
-    lengths = np.array([len(sequence) for sequence in batch], dtype=np.int64)
-    frames = np.zeros((len(batch), int(lengths.max()), batch[0].shape[1]), dtype=np.float32)
-    for row, sequence in zip(frames, batch, strict=True):
-        row[: len(sequence)] = sequence
-    given: dict[Role, NDArray[Any]] = {"frames": frames, "lengths": lengths}
+    inputs, lengths = pad(batch)
+    given: dict[Role, NDArray[Any]] = {"lengths": lengths, **dict.fromkeys(FED, inputs)}
     unknown = [one.name for one in facts.inputs if one.role not in given]
     if unknown:
         raise BadGolden(f"inputs must be frames and lengths to be fed with sequences; got {', '.join(unknown)}")
     return {one.name: given[one.role].astype(one.dtype) for one in facts.inputs}
 
 
-def _stream(session: ort.InferenceSession, facts: Graph, states: Sequence[StateSpec], sequence: Floats) -> Stream:
+def _stream(session: ort.InferenceSession, facts: Graph, states: Sequence[StateSpec], sequence: Inputs) -> Stream:
     name = _frames_name(facts)
     frames = np.ascontiguousarray(sequence[None])
+    if _hop(facts) > 1:
+        frames = frames.reshape(1, -1, _hop(facts))
     each, state = [], _reset(states)
     for at in range(frames.shape[1]):
         answer = _call(session, {name: frames[:, at : at + 1], **state})
@@ -236,16 +240,32 @@ def _whole_against_stream(golden: Golden, relative: float) -> float:
     for one in golden.stream:
         for case in golden.whole:
             same = {name: array for name, array in one.inputs.items() if name in case.inputs}
-            if same and all(np.array_equal(case.inputs[name], array, equal_nan=True) for name, array in same.items()):
+            if same and all(_equal(case.inputs[name], array) for name, array in same.items()):
                 shared = case.outputs.keys() & one.outputs.keys()
-                ends = {name: one.outputs[name][-1] for name in shared}
-                used = max(used, _used({name: case.outputs[name] for name in shared}, ends, relative))
+                streamed = {name: _as_whole(one.outputs[name], case.outputs[name]) for name in shared}
+                used = max(used, _used({name: case.outputs[name] for name in shared}, streamed, relative))
     return used
 
 
+def _equal(whole: Inputs, streamed: Inputs) -> bool:
+    """The same inputs, be they cut into hops."""
+    return whole.size == streamed.size and np.array_equal(whole, streamed.reshape(whole.shape), equal_nan=True)
+
+
+def _as_whole(calls: NDArray[Any], whole: NDArray[Any]) -> NDArray[Any]:
+    """What calls gave, (T, 1, …): the last answer, or all of them where the whole graph has one a frame."""
+    last: NDArray[Any] = calls[-1]
+    return last if last.shape == whole.shape else np.concatenate(list(calls), axis=1)
+
+
+def _hop(facts: Graph) -> int:
+    """Samples from one frame to the next of a step graph; 1 where it takes anything else."""
+    return next((one.axes[-1].size or 1 for one in facts.inputs if one.role == "samples" and len(one.axes) == 3), 1)
+
+
 def _frames_name(facts: Graph) -> str:
-    names = [one.name for one in facts.inputs if one.role == "frames"]
-    others = [one.name for one in facts.inputs if one.role not in ("frames", "state")]
+    names = [one.name for one in facts.inputs if one.role in FED]
+    others = [one.name for one in facts.inputs if one.role not in (*FED, "state")]
     if len(names) != 1 or others:
         raise BadGolden(f"a step graph must take frames and states alone; got {', '.join([*names, *others])}")
     return names[0]

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from ..forms import InputForm, OutputForm
 from ..manifest import Manifest, StateSpec
 
 SCHEMA_VERSION: Final = 1
@@ -23,7 +24,14 @@ _SHARED = (
     "frame_period_ms", "states", "notes",
 )  # fmt: skip
 
-Role = Literal["frames", "lengths", "state", "next state", "probabilities", "logits", "other"]
+_LATER = ("input", "output")  # fields that a classifier of frames does without, as the first bundles did
+
+Role = Literal[
+    "frames", "tokens", "samples", "lengths", "state", "next state",
+    "probabilities", "logits", "values", "scores", "other",
+]  # fmt: skip
+FED: Final[tuple[Role, ...]] = ("frames", "tokens", "samples")
+"""Roles of the one input that a sequence goes into."""
 Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
 
 
@@ -134,6 +142,8 @@ class Description(Part):
     lineage: dict[str, str] = Field(default={}, description="digest of every step that led here, by its name")
     libraries: dict[str, str] = Field(default={}, description="versions that trained and exported it")
     roles: dict[str, Role] = {}
+    input: InputForm | None = Field(default=None, description="what goes in; absent for frames")
+    output: OutputForm | None = Field(default=None, description="what comes out; absent for classes of whole sequences")
 
     @classmethod
     def of(cls, manifest: Manifest, *, name: str, non_finite: NonFinite, **more: Any) -> "Description":
@@ -149,6 +159,8 @@ class Description(Part):
             pydantic.ValidationError: a field that does not exist, or with a value of another type.
         """
         shared = {field: getattr(manifest, field) for field in _SHARED}
+        shared |= {"input": None if manifest.input == InputForm() else manifest.input}
+        shared |= {"output": None if manifest.output == OutputForm() else manifest.output}
         return cls.model_validate(shared | {"name": name, "non_finite": non_finite} | more)
 
 
@@ -202,6 +214,7 @@ class BadManifest(ValueError):
 def to_bytes(manifest: BundleManifest) -> bytes:
     """The file, its digest filled in: the same manifest is the same bytes."""
     plain = manifest.model_dump(mode="json") | {"digest": _UNSET}
+    plain = {name: value for name, value in plain.items() if name not in _LATER or value is not None}
     text = json.dumps(plain, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
     zeroed = text.encode()
     return zeroed.replace(_UNSET.encode(), hashlib.sha256(zeroed).hexdigest().encode(), 1)

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from ..forms import InputForm, OutputForm
 from .manifest import Description, Metric
 
 _CONTROL = re.compile(
@@ -46,6 +47,7 @@ def render(about: Description, card: Card) -> str:
         plain(card.intended_use),
         "## Data",
         _table(("", ""), [(plain(name), plain(text)) for name, text in card.data.items()]),
+        _takes_and_gives(about),
         f"Features, in the order of the input: {_names(about.features)}.",
         f"Labels, in the order of the output: {_names(about.labels)}." if about.labels else "",
         "## Quality",
@@ -72,6 +74,22 @@ def plain(text: str) -> str:
     opened = _OPENING.sub(lambda found: rf"\{found[1]}" if found[1] else rf"{found[2]}\{found[3]}", escaped)
     # Without these, GitHub makes links of addresses and calls people by @name.
     return opened.replace("://", ":&#47;&#47;").replace("www.", "www&#46;").replace("@", "&#64;")
+
+
+def _takes_and_gives(about: Description) -> str:
+    """A line for anything but classes of frames."""
+    taken, given = about.input or InputForm(), about.output or OutputForm()
+    if (about.input, about.output) == (None, None):
+        return ""
+    inputs = {
+        "frames": "frames of numbers",
+        "tokens": f"tokens, {' and '.join(map(str, taken.sizes))} of them known",
+        "samples": f"sound at {taken.sample_rate_hz} Hz, a frame every {taken.hop} samples",
+    }[taken.kind]
+    each = {"sequence": "a sequence", "frames": "a frame", "horizon": f"each of {given.horizon} steps ahead"}
+    what = {"softmax": "one of the labels", "sigmoid": "any of the labels", "identity": "values", "score": "a score"}
+    quantiles = f", as quantiles {', '.join(f'{one:g}' for one in given.quantiles)}" if given.quantiles else ""
+    return f"It takes {inputs}, and gives {what[given.activation]} for {each[given.answers]}{quantiles}."
 
 
 def _names(names: Sequence[str]) -> str:

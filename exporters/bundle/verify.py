@@ -16,10 +16,11 @@ from typing import Any
 from ..foreign import isolate
 from ..foreign.check_file import Checked, check_file, read_regular
 from ..foreign.check_tensors import FileRejected, quoted
+from ..forms import InputForm, OutputForm
 from . import golden_file, manifest as bundle_manifest
 from .golden import BadGolden, replay
 from .graph_facts import BadGraphFacts, describe_graph, own_manifest
-from .manifest import BadManifest, BundleManifest, Graph, Role
+from .manifest import FED, BadManifest, BundleManifest, Graph
 
 MODEL, STEP, MANIFEST, GOLDEN = "model.onnx", "step.onnx", "manifest.json", "golden.npz"
 SELFTEST, EXAMPLE, CARD = "selftest.py", "example.py", "MODEL_CARD.md"
@@ -215,22 +216,23 @@ def _disagreements(name: str, told: Graph, manifest: BundleManifest, checked: Ch
         if any(prop.key.startswith("seqpress.") for prop in checked.model.metadata_props):
             yield "must be able to read the graph's metadata", "other fields or types"
         return
+    for form, plain in (("input", InputForm()), ("output", OutputForm())):
+        if getattr(own, form) != (getattr(manifest, form) or plain):
+            yield f"must have the {form} of the graph's metadata", f"{getattr(manifest, form)!a}"[:120]
     for field in _ALIKE_OF_STEP if name == STEP else _ALIKE:
         if getattr(own, field) != getattr(manifest, field):
             yield f"must have the {field} of the graph's metadata", f"{getattr(manifest, field)!a}"[:120]
 
 
 def _counts(told: Graph, manifest: BundleManifest) -> Iterator[tuple[str, str]]:
-    wanted: dict[Role, tuple[str, ...]] = {
-        "frames": manifest.features,
-        "probabilities": manifest.labels,
-        "logits": manifest.labels,
-    }
+    wanted = {"feature": manifest.features, "column": manifest.features, "label": manifest.labels}
     for one in (*told.inputs, *told.outputs):
-        names = wanted.get(one.role, ())
-        size = one.axes[-1].size if one.axes else None
-        if names and size is not None and size != len(names):
-            yield f"must name every entry of the last axis of {quoted(one.name)}, {size}", f"{len(names)} names"
+        for axis in one.axes:
+            names = wanted.get(axis.name, ())
+            if names and axis.size is not None and axis.size != len(names):
+                at = "the last axis" if axis is one.axes[-1] else f"axis {axis.name!r}"
+                rule = f"must name every entry of {at} of {quoted(one.name)}, {axis.size}"
+                yield rule, f"{len(names)} names"
 
 
 def _states(found: Graph, manifest: BundleManifest) -> Iterator[tuple[str, str]]:
@@ -249,7 +251,7 @@ def _states(found: Graph, manifest: BundleManifest) -> Iterator[tuple[str, str]]
 
 
 def _frames(found: Graph) -> set[str]:
-    return {one.name for one in found.inputs if one.role == "frames"}
+    return {one.name for one in found.inputs if one.role in FED}
 
 
 def _difference(said: Any, found: Any) -> str:

@@ -5,7 +5,7 @@
     manifest.json  every name, shape, state, number and digest (``bundle.manifest``, docs/bundle.schema.json)
     golden.npz     real inputs and outputs, whole and streamed (``golden_file``)
     selftest.py    checks the folder and replays the golden arrays, with numpy and onnxruntime alone
-    example.py     streams a sequence, or runs a whole one where nothing streams
+    example.py     streams a sequence, continues one of tokens, or runs a whole one where nothing streams
     MODEL_CARD.md  for people
 
 The same arguments give the same bytes, and a folder appears whole or not at all. What is written is verified before
@@ -68,7 +68,7 @@ def write_bundle(
     files = {name: path.read_bytes() for name, path in graphs.items()} | {
         GOLDEN: golden_file.to_bytes(golden),
         SELFTEST: (_TEMPLATES / "selftest.py").read_bytes(),
-        EXAMPLE: (_TEMPLATES / ("example_step.py" if step else "example_whole.py")).read_bytes(),
+        EXAMPLE: (_TEMPLATES / _example(description, step is not None)).read_bytes(),
         CARD: card.encode(),
     }
     manifest = BundleManifest.model_validate(
@@ -96,6 +96,15 @@ def write_bundle(
     files[MANIFEST] = bundle_manifest.to_bytes(manifest)
     _publish(into, files)
     return bundle_manifest.from_bytes(files[MANIFEST])
+
+
+def _example(about: Description, streams: bool) -> str:
+    """Which program shows this model best."""
+    out, taken = about.output, about.input
+    says_the_next = out is not None and (out.answers, out.activation) == ("frames", "softmax")
+    if streams and says_the_next and taken is not None and taken.sizes == (len(about.labels),):
+        return "example_generate.py"
+    return "example_step.py" if streams else "example_whole.py"
 
 
 def _graph(path: Path, name: str, description: Description) -> Graph:

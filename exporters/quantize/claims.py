@@ -6,6 +6,7 @@ from math import prod
 import onnx
 from onnx import GraphProto, NodeProto, TensorProto
 
+from ..fixed import FIXED_TABLES
 from .contract import LeftInFloat
 from .weights import weight_operands
 
@@ -41,11 +42,11 @@ def below_float32(model: onnx.ModelProto) -> float:
 
 
 def left_in_float(model: onnx.ModelProto) -> tuple[LeftInFloat, ...]:
-    """Every float32 tensor of more than 1 kB with the reason why it is there, largest first."""
+    """Every float32 or float64 tensor of more than 1 kB with the reason why it is there, largest first."""
     left = []
     for tensor, readers, inside in _stored(model.graph):
-        size_bytes = 4 * prod(tensor.dims)
-        if tensor.data_type == TensorProto.FLOAT and size_bytes > NOTE_FROM_BYTES:
+        size_bytes = _BITS.get(tensor.data_type, 0) // 8 * prod(tensor.dims)
+        if tensor.data_type in (TensorProto.FLOAT, TensorProto.DOUBLE) and size_bytes > NOTE_FROM_BYTES:
             why = "inside a subgraph, which no recipe enters" if inside else _why(tensor.name, readers, model)
             left.append(LeftInFloat(tensor.name, size_bytes, why))
     return tuple(sorted(left, key=lambda one: (-one.size_bytes, one.name)))
@@ -53,14 +54,18 @@ def left_in_float(model: onnx.ModelProto) -> tuple[LeftInFloat, ...]:
 
 def _why(name: str, readers: list[NodeProto], model: onnx.ModelProto) -> str:
     kinds = ", ".join(sorted({node.op_type for node in readers})) or "nothing"
+    if name in FIXED_TABLES:
+        return "fixed table of the log-mel front: computed from, never trained, and read to the last bit"
+    tables = {node.output[0]: node for node in readers if node.op_type == "Gather"}
+    scaled = [*readers, *(node for node in model.graph.node if not tables.keys().isdisjoint(node.input))]
+    if any(node.op_type == "Mul" and _widened(node, model) for node in scaled):
+        return "scales of narrow rows"
     if any(name in (node.input[index] for index in weight_operands(node)) for node in readers):
         return f"weight of {kinds}: its scales and nodes would cost what the narrow numbers save"
     if any(_BIASES.get(node.op_type) == list(node.input).index(name) for node in readers):
         return f"bias of {kinds}: added in float32, and small beside its weights"
     if any(node.op_type in ("DequantizeLinear", "DynamicQuantizeLSTM", "DynamicQuantizeMatMul") for node in readers):
         return "scales of int8 rows"
-    if any(node.op_type == "Mul" and _widened(node, model) for node in readers):
-        return "scales of narrow rows"
     if any(node.op_type in _NORMS for node in readers):
         return f"constants of {kinds}"
     return f"read by {kinds}: no multiplication with a weight, so no recipe narrows it"

@@ -31,38 +31,47 @@ class Calibration:
     Each sequence is run alone and unpadded, so that no padding gets into a range.
 
     Args:
-        sequences: (T, F) float32 each, T from 1, all of the same F, finite.
-        frames: input that takes (1, T, F), or (T, 1, F) where ``time_first``.
+        sequences: frames (T, F) or samples (T,), float32 and finite; or tokens (T,) or (T, columns), int64. T from
+            ``least``; axes behind T alike in all of them.
+        frames: input that takes (1, T, …), or (T, 1, …) where ``time_first``.
         lengths: input that takes (1,) int64; passed only if the model has it.
         time_first: the model wants time before batch.
         extra: other inputs with the value that they have at the start of every sequence, such as states.
+        least: fewest inputs that the model takes.
+        hop: where above 1, the model wants samples in hops, (1, n, hop).
 
     Raises:
         BadCalibration: a value is NaN or infinite, or a shape or type is wrong; names sequence, frame and feature.
     """
 
-    sequences: Sequence[Floats]
+    sequences: Sequence[NDArray[Any]]
     frames: str = FRAMES
     lengths: str | None = LENGTHS
     time_first: bool = False
     extra: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    least: int = 1
+    hop: int = 1
 
     def __post_init__(self) -> None:
         if not self.sequences:
             raise BadCalibration("calibration needs at least one training sequence; got none")
-        features = self.sequences[0].shape[-1]
+        first = self.sequences[0]
         for index, sequence in enumerate(self.sequences):
-            if sequence.ndim != 2 or not len(sequence) or sequence.shape[1] != features:
+            if not 1 <= sequence.ndim <= 2 or len(sequence) < self.least or sequence.shape[1:] != first.shape[1:]:
+                wanted = ", ".join(["T", *map(str, first.shape[1:])])
                 raise BadCalibration(
-                    f"calibration sequence {index} must be (T, {features}) with T from 1; got shape {sequence.shape}"
+                    f"calibration sequence {index} must be ({wanted}) with T from {self.least}; "
+                    f"got shape {sequence.shape}"
                 )
-            if sequence.dtype != np.float32:
-                raise BadCalibration(f"calibration sequence {index} must be float32; got {sequence.dtype}")
+            if sequence.dtype not in (np.float32, np.int64) or sequence.dtype != first.dtype:
+                raise BadCalibration(
+                    f"calibration sequence {index} must be float32, or int64 of tokens; got {sequence.dtype}"
+                )
             bad = np.argwhere(~np.isfinite(sequence))
             if len(bad):
-                frame, feature = (int(at) for at in bad[0])
+                frame, feature = (int(at) for at in [*bad[0], 0][:2])
                 raise BadCalibration(
-                    f"calibration sequence {index} must be finite; got {sequence[frame, feature]} "
+                    f"calibration sequence {index} must be finite; got {sequence[tuple(bad[0])]} "
                     f"at frame {frame}, feature {feature}"
                 )
 
@@ -80,11 +89,15 @@ class Calibration:
         if given != wanted:
             raise BadCalibration(f"the model takes {_names(wanted)}; calibration feeds {_names(given)}")
         for sequence in (*self.sequences, *self._second_halves()):
-            frames = sequence[:, None] if self.time_first else sequence[None]
-            feed: dict[str, NDArray[Any]] = {self.frames: frames, **self.extra}
+            feed: dict[str, NDArray[Any]] = {self.frames: self._batch(sequence), **self.extra}
             if self.lengths in wanted and self.lengths is not None:
                 feed[self.lengths] = np.array([len(sequence)], dtype=np.int64)
             yield feed
+
+    def _batch(self, sequence: NDArray[Any]) -> NDArray[Any]:
+        if self.hop > 1:
+            return sequence[: len(sequence) // self.hop * self.hop].reshape(1, -1, self.hop)
+        return sequence[:, None] if self.time_first else sequence[None]
 
     def summary(self) -> str:
         """How many sequences, for a note."""
@@ -92,9 +105,10 @@ class Calibration:
         again = f" and, for want of {ENOUGH_SEQUENCES}, the second halves of {cut}" if cut else ""
         return f"{own} training sequences, unpadded{again}"
 
-    def _second_halves(self) -> list[Floats]:
+    def _second_halves(self) -> list[NDArray[Any]]:
         missing = min(ENOUGH_SEQUENCES - len(self.sequences), len(self.sequences))
-        return [sequence[len(sequence) // 2 :] for sequence in self.sequences[: max(missing, 0)]]
+        halves = [sequence[len(sequence) // 2 :] for sequence in self.sequences[: max(missing, 0)]]
+        return [half for half in halves if len(half) >= self.least]
 
 
 def _names(names: set[Any]) -> str:
@@ -119,7 +133,7 @@ class Range:
 
 @dataclass(frozen=True)
 class LeftInFloat:
-    """A float32 tensor of more than 1 kB in a quantized model, and why it is there."""
+    """A float tensor of more than 1 kB in a quantized model, and why it is there."""
 
     name: str
     size_bytes: int

@@ -12,6 +12,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import GraphProto, NodeProto, TensorProto, helper, numpy_helper, version_converter
 
+from ..fixed import FIXED
 from .weights import weight_operands
 
 
@@ -21,8 +22,16 @@ def normal_form(model: onnx.ModelProto) -> onnx.ModelProto:
     out.CopyFrom(model)
     _constants_to_initializers(out.graph)
     _no_default_inputs(out.graph)
-    fold(out, (node.input[index] for node in out.graph.node for index in weight_operands(node)))
+    operands = (node.input[index] for node in out.graph.node for index in weight_operands(node))
+    computed = FIXED | _turned_tables(out)
+    fold(out, (name for name in operands if name not in computed))
     return out
+
+
+def _turned_tables(model: onnx.ModelProto) -> set[str]:
+    """Tables of embeddings that an output layer reads transposed: folded, they would be stored twice."""
+    tables = {node.input[0] for node in model.graph.node if node.op_type == "Gather"}
+    return {node.output[0] for node in model.graph.node if node.op_type == "Transpose" and node.input[0] in tables}
 
 
 def at_opset(model: onnx.ModelProto, least: int) -> onnx.ModelProto:

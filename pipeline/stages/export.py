@@ -8,6 +8,7 @@ from typing import Any
 
 from ...benchmarks.footprint import footprint
 from ...exporters.cleanup import BadGraph, to_bytes
+from ...exporters.describe import input_form, preprocessing
 from ...exporters.manifest import Manifest
 from ...exporters.non_finite import apply as guard
 from ...exporters.streaming import export_step
@@ -33,10 +34,11 @@ def run(given: Mapping[str, Artifact], options: Mapping[str, Any], into: Path, c
         features=dataset.features,
         architecture=options["summary"],
         parameters=count_parameters(network),
-        causal=network.encoder.causal,
-        receptive_field=network.encoder.receptive_field,
+        causal=network.causal,
+        receptive_field=network.receptive_field,
         frame_period_ms=options["frame_period_ms"],
-        preprocessing=("in the graph: (feature - mean) / std of the training frames",),
+        preprocessing=preprocessing(network.front),
+        input=input_form(network.front),
     )
     try:
         whole = export_whole(network, manifest, options["opset"])

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from lightning_fabric import Fabric
 
-from ...models.network import SequenceClassifier
+from ...models.network import SequenceNetwork
 from ..data.dataset import Dataset
 from ..engine.task import Artifact, Context, Outcome
 from ..training import files, networks
@@ -29,5 +29,5 @@ def run(given: Mapping[str, Artifact], options: Mapping[str, Any], into: Path, c
     return Outcome({"items": len(logits), "mean_confidence": round(float(confident.mean()), 6)})
 
 
-def _predict(fabric: Fabric, network: SequenceClassifier, split: Split) -> np.ndarray[Any, np.dtype[np.float32]]:
+def _predict(fabric: Fabric, network: SequenceNetwork, split: Split) -> np.ndarray[Any, np.dtype[np.float32]]:
     return predict(fabric, fabric.to_device(network), split).cpu().numpy()

@@ -6,7 +6,7 @@ from typing import Any
 
 from lightning_fabric import Fabric
 
-from ...models.network import SequenceClassifier
+from ...models.network import SequenceNetwork
 from ..data.dataset import Dataset
 from ..distillation.contract import Term
 from ..distillation.hard_labels import hard_labels
@@ -41,5 +41,5 @@ def run(given: Mapping[str, Artifact], options: Mapping[str, Any], into: Path, c
     return training.write(network, specification, history, into)
 
 
-def _measure(fabric: Fabric, network: SequenceClassifier, split: Split, task: Task) -> tuple[float, float]:
+def _measure(fabric: Fabric, network: SequenceNetwork, split: Split, task: Task) -> tuple[float, float]:
     return evaluate(fabric, fabric.to_device(network), split, task)

@@ -9,7 +9,7 @@ from typing import Any
 from lightning_fabric import Fabric
 from safetensors.torch import save_file
 
-from ...models.network import SequenceClassifier, count_parameters
+from ...models.network import SequenceNetwork, count_parameters
 from ..data.dataset import Dataset
 from ..distillation.contract import Term, combine
 from ..engine.task import Context, Outcome
@@ -34,7 +34,7 @@ def placement(options: Mapping[str, Any], context: Context) -> Placement:
 
 
 def train_network(
-    network: SequenceClassifier,
+    network: SequenceNetwork,
     train: Split,
     validation: Split,
     terms: Sequence[Term],
@@ -64,7 +64,7 @@ def train_network(
 
 def _fit(
     fabric: Fabric,
-    network: SequenceClassifier,
+    network: SequenceNetwork,
     train: Split,
     validation: Split,
     loss: Loss,
@@ -101,7 +101,7 @@ def _diverged(error: Diverged, context: Context) -> Fault:
 
 
 def write(
-    network: SequenceClassifier,
+    network: SequenceNetwork,
     specification: networks.Specification,
     history: History,
     into: Path,
@@ -118,7 +118,7 @@ def write(
 
 def build(
     dataset: Dataset, section: Mapping[str, Any], task: Task, seed: int
-) -> tuple[SequenceClassifier, networks.Specification]:
+) -> tuple[SequenceNetwork, networks.Specification]:
     """A fresh network whose weights follow from ``seed`` alone."""
     seed_everything(seed)
     specification = networks.Specification.of(section, dataset.channels, task.head_width(dataset.labels))

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ...exporters import parity, parity_inputs, parity_streaming
 from ...exporters.manifest import Manifest
-from ...models.network import SequenceClassifier
+from ...models.network import SequenceNetwork
 from ..data.dataset import Dataset, Sequences
 from ..engine.task import Artifact, Context, Outcome
 from ..training import files, networks
@@ -48,7 +48,7 @@ def run(given: Mapping[str, Artifact], options: Mapping[str, Any], into: Path, c
 
 
 def _against_torch(
-    network: SequenceClassifier,
+    network: SequenceNetwork,
     artifact: parity.Artifact,
     step: Path | None,
     sequences: list[NDArray[np.float32]],
@@ -69,7 +69,7 @@ def _against_torch(
         return logits.numpy(), {name: value.numpy() for name, value in after.items()}
 
     tolerance = options["tolerances"]["float32"]
-    yield from parity.against_network(forward, artifact, sequences, network.encoder.receptive_field, tolerance)
+    yield from parity.against_network(forward, artifact, sequences, network.receptive_field, tolerance)
     yield from parity_inputs.extremes(forward, artifact, sequences, tolerance)
     if step is not None:
         stream = parity_streaming.Stream(step)

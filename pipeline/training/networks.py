@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.torch import load as from_bytes, load_file, save_file
 
-from ...models.network import SequenceClassifier
+from ...models.network import SequenceNetwork
 from ...models.pooling import PoolingName
-from ...models.registry import build
+from ...models.registry import build, build_front, build_head
 from ..data.files import open_regular, sha256
 from ..errors import Fault, InputRejected
 from .files import SPECIFICATION, WEIGHTS
@@ -26,10 +26,13 @@ class Specification:
     Args:
         architecture: a name of ``models.registry``.
         options: keyword arguments of that architecture.
-        inputs: features per frame.
+        inputs: features per frame, as the front gives them.
         classes: width of the output.
-        pooling: "mean" or "last".
+        pooling: "mean", "last" or "frames".
         dropout: in front of the output layer.
+        front: "kind", a name of ``models.registry.fronts``, and keyword arguments of that front.
+        head: "kind", a name of ``models.registry.heads``, and its keyword arguments; outputs are ``classes`` where
+            they are not said.
     """
 
     architecture: str
@@ -38,6 +41,8 @@ class Specification:
     classes: int
     pooling: PoolingName
     dropout: float
+    front: Mapping[str, Any] = field(default_factory=lambda: {"kind": "standardize"})
+    head: Mapping[str, Any] = field(default_factory=lambda: {"kind": "linear"})
 
     @classmethod
     def of(cls, section: Mapping[str, Any], inputs: int, classes: int) -> "Specification":
@@ -45,21 +50,27 @@ class Specification:
         options = {k: v for k, v in section.items() if k not in ("architecture", "pooling", "train", "weights")}
         return cls(section["architecture"], options, inputs, classes, section["pooling"], section["dropout"])
 
-    def network(self, mean: NDArray[Any], std: NDArray[Any]) -> SequenceClassifier:
+    def network(self, mean: NDArray[Any], std: NDArray[Any]) -> SequenceNetwork:
         """A fresh network, its weights drawn from torch's current random state."""
-        encoder = build(self.architecture, self.inputs, **self.options)
         constants = (torch.tensor(mean, dtype=torch.float32), torch.tensor(std, dtype=torch.float32))
-        return SequenceClassifier(encoder, self.classes, *constants, self.pooling, self.dropout)
+        before, behind = dict(self.front), dict(self.head)
+        front = build_front(before.pop("kind"), *constants, **before)
+        encoder = build(self.architecture, self.inputs, **self.options)
+        kind = behind.pop("kind")
+        if kind in ("linear", "factorised"):
+            behind.setdefault("outputs", self.classes)
+        head = build_head(kind, encoder.width, front, **behind)
+        return SequenceNetwork(front, encoder, head, self.pooling, self.dropout)
 
 
-def save(network: SequenceClassifier, specification: Specification, folder: Path) -> None:
+def save(network: SequenceNetwork, specification: Specification, folder: Path) -> None:
     """Write both files."""
     state = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
     save_file(state, folder / WEIGHTS)
     (folder / SPECIFICATION).write_text(json.dumps(asdict(specification), sort_keys=True), encoding="utf-8")
 
 
-def load(weights: Path, specification: Path) -> tuple[SequenceClassifier, Specification]:
+def load(weights: Path, specification: Path) -> tuple[SequenceNetwork, Specification]:
     """Read a network that :func:`save` wrote."""
     spec = Specification(**json.loads(specification.read_text(encoding="utf-8")))
     blank = torch.zeros(spec.inputs).numpy()
@@ -68,7 +79,7 @@ def load(weights: Path, specification: Path) -> tuple[SequenceClassifier, Specif
     return network.eval(), spec
 
 
-def load_foreign(network: SequenceClassifier, weights: Path, where: str, expected: str) -> None:
+def load_foreign(network: SequenceNetwork, weights: Path, where: str, expected: str) -> None:
     """Fill a network with a user's own safetensors file; standardisation stays that of the data.
 
     Args:
@@ -93,8 +104,9 @@ def load_foreign(network: SequenceClassifier, weights: Path, where: str, expecte
         raise InputRejected(
             Fault("model.unreadable", where, "must be a safetensors file", repr(weights.name), f"{error}\n{hint}")
         ) from error
-    own = {name: tuple(t.shape) for name, t in network.state_dict().items() if not name.startswith("standardize.")}
-    given = {name: tuple(t.shape) for name, t in state.items() if not name.startswith("standardize.")}
+    of_data = {name for name, _ in network.named_buffers()}
+    own = {name: tuple(t.shape) for name, t in network.state_dict().items() if name not in of_data}
+    given = {name: tuple(t.shape) for name, t in state.items() if name not in of_data}
     faults = [
         Fault("model.weights", where, f"needs tensor {name!r} of shape {list(shape)}", _shape(given.get(name)))
         for name, shape in own.items()

@@ -120,7 +120,7 @@ def test_a_bad_number_is_refused_with_its_place(bad):
             r"sequence 1 must be \(T, 5\).*got shape \(3, 4\)",
         ),
         ([np.zeros((0, 5), np.float32)], r"T from 1; got shape \(0, 5\)"),
-        ([np.zeros((3, 5))], "sequence 0 must be float32; got float64"),
+        ([np.zeros((3, 5))], "sequence 0 must be float32, or int64 of tokens; got float64"),
     ],
 )
 def test_a_wrong_shape_or_type_is_refused(wrong, message):

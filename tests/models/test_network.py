@@ -5,7 +5,8 @@ import importlib
 
 import pytest
 import torch
-from seqpress.models.network import SequenceClassifier, Standardize, count_parameters
+from seqpress.models.fronts.standardize import Standardize
+from seqpress.models.network import SequenceClassifier, count_parameters
 from seqpress.models.pooling import LastPooling, MeanPooling, build_pooling
 from seqpress.models.registry import build
 
@@ -41,7 +42,7 @@ def test_mean_pooling_counts_on_after_two_days_of_frames():
 
 
 def test_an_unknown_pooling_is_refused():
-    with pytest.raises(ValueError, match="must be mean or last"):
+    with pytest.raises(ValueError, match="must be mean, last or frames"):
         build_pooling("max")
 
 

@@ -9,8 +9,8 @@ import onnxruntime as ort
 
 here = Path(__file__).resolve().parent
 manifest = json.loads((here / "manifest.json").read_text(encoding="utf-8"))
-frames_name = next(one["name"] for one in manifest["step"]["inputs"] if one["role"] == "frames")
-frames = np.load(here / "golden.npz")[f"stream/0/in/{frames_name}"]  # (1, frames, features)
+frames_name = next(one["name"] for one in manifest["step"]["inputs"] if one["role"] != "state")
+frames = np.load(here / "golden.npz")[f"stream/0/in/{frames_name}"]  # (1, frames, …)
 
 session = ort.InferenceSession(here / "step.onnx")
 outputs = [one.name for one in session.get_outputs()]
@@ -21,4 +21,4 @@ for at in range(frames.shape[1]):  # more than one frame a call works too: frame
     print(f"frame {at + 1}:", {name: [f"{x:.3f}" for x in value.ravel()[:9]] for name, value in answer.items()})
 probabilities = answer.get("probabilities")
 if probabilities is not None and manifest["labels"]:
-    print("label:", manifest["labels"][int(probabilities.argmax())])
+    print("label:", manifest["labels"][int(probabilities.reshape(-1, len(manifest["labels"]))[-1].argmax())])

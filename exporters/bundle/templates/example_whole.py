@@ -17,4 +17,5 @@ answer = dict(zip([one.name for one in session.get_outputs()], session.run(None,
 print({name: [f"{x:.3f}" for x in value.ravel()[:9]] for name, value in answer.items()})
 probabilities = answer.get("probabilities")
 if probabilities is not None and manifest["labels"]:
-    print("label:", manifest["labels"][int(probabilities[0].argmax())])
+    rows = probabilities[0].reshape(-1, len(manifest["labels"]))  # one, or one a frame
+    print("label:", ", ".join(manifest["labels"][int(row.argmax())] for row in rows[:20]))

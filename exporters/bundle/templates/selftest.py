@@ -73,10 +73,10 @@ def replay_whole(manifest: Json, golden: Any) -> None:
 def replay_stream(manifest: Json, golden: Any, chunk: int) -> None:
     """Every sequence through the step graph in chunks (0: in one), each state output going back into its input."""
     session, used, states = open_graph(manifest["step"]["file"]), 0.0, manifest["states"]
-    name_of_frames = next(one["name"] for one in manifest["step"]["inputs"] if one["role"] == "frames")
+    name_of_frames = next(one["name"] for one in manifest["step"]["inputs"] if one["role"] != "state")
     axes = {one["name"]: [axis["name"] for axis in one["axes"]] for one in manifest["step"]["outputs"]}
     for case in range(manifest["golden"]["stream"]):
-        frames = golden[f"stream/{case}/in/{name_of_frames}"]  # (1, frames, features)
+        frames = golden[f"stream/{case}/in/{name_of_frames}"]  # (1, frames, …)
         wanted = part(golden, f"stream/{case}/out/")
         state = {one["input"]: np.full([1, *one["shape"][1:]], one["reset"], one["dtype"]) for one in states}
         size = chunk or frames.shape[1]

@@ -1,0 +1,106 @@
+"""Bundles of every form: described, verified, replayed by their selftest, and shown by their example."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from seqpress.exporters.bundle.golden import make_golden
+from seqpress.exporters.bundle.manifest import Description, NonFinite
+from seqpress.exporters.bundle.model_card import Card, render
+from seqpress.exporters.bundle.verify import verify_bundle
+from seqpress.exporters.bundle.write import BadBundle, write_bundle
+from seqpress.exporters.cleanup import to_bytes
+from seqpress.exporters.manifest import Manifest
+from seqpress.exporters.non_finite import apply
+from seqpress.exporters.streaming import export_step
+from seqpress.exporters.whole import export_whole
+from task_networks import CHANNELS, inputs, manifest, network
+
+# Each says: which axis means what, and a line of the card.
+FORMS = {
+    "frames-roll": ("logits", ["batch", "time", "label"], "any of the labels for a frame"),
+    "frames-surprise": ("scores", ["batch", "time"], "a score for a frame"),
+    "window-quantiles": ("values", ["batch", "horizon", "label", "quantile"], "6 steps ahead, as quantiles 0.1, 0.5"),
+    "tokens-next": ("probabilities", ["batch", "time", "label"], "tokens, 23 of them known"),
+    "tokens-tags": ("tokens", ["batch", "time", "column"], "tokens, 23 and 6 of them known"),
+    "samples-tags": ("samples", ["batch", "samples"], "sound at 8000 Hz, a frame every 80 samples"),
+}
+
+
+def write(form, into, **changes):
+    net = network(form)
+    facts = manifest(form, net)
+    graphs = {"model": export_whole(net, facts)}
+    if net.causal:
+        graphs["step"] = export_step(net, facts)
+    paths = {}
+    for name, graph in graphs.items():
+        paths[name] = into.parent / f"{name}.onnx"
+        paths[name].write_bytes(to_bytes(apply(graph, "propagate", np.zeros(CHANNELS, np.float32))))
+        facts = Manifest.read(apply(graph, "propagate", np.zeros(CHANNELS, np.float32)))
+    about = Description.of(facts, name=form, non_finite=NonFinite(policy="propagate", rule="NaN in, NaN out."))
+    about = about.model_copy(update=changes)
+    golden = make_golden(paths["model"], paths.get("step"), inputs(form, (9, 4, 12)), facts.states)
+    card = render(about, Card("To be tested."))
+    write_bundle(into, model=paths["model"], step=paths.get("step"), description=about, golden=golden, card=card)
+
+
+@pytest.fixture(scope="module")
+def bundles(tmp_path_factory):
+    made = {}
+
+    def make(form):
+        if form not in made:
+            made[form] = tmp_path_factory.mktemp(form) / "bundle"
+            write(form, made[form])
+        return made[form]
+
+    return make
+
+
+def run(program, *arguments):
+    done = subprocess.run([sys.executable, program, *arguments], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_it_verifies_and_its_selftest_finds_all_well(bundles, form):
+    assert verify_bundle(bundles(form)) == []
+    said = run(bundles(form) / "selftest.py")
+    assert "all is well" in said
+    assert ("streamed in one chunk" in said) == (not form.startswith("window"))
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_the_manifest_names_every_axis_and_the_card_says_it_in_words(bundles, form):
+    tensor, axes, words = FORMS[form]
+    said = json.loads((bundles(form) / "manifest.json").read_text())
+    found = {one["name"]: one for one in (*said["model"]["inputs"], *said["model"]["outputs"])}
+    assert [axis["name"] for axis in found[tensor]["axes"]] == axes
+    assert all(one["role"] != "other" for one in found.values())
+    assert words in (bundles(form) / "MODEL_CARD.md").read_text()
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_the_example_runs(bundles, form):
+    said = run(bundles(form) / "example.py")
+    if form == "tokens-next":
+        assert len(said.split("label ")) > 100
+    else:
+        assert "score" in said if form == "frames-surprise" else "label" in said or "values" in said
+
+
+def test_a_generator_goes_on_from_where_it_is_and_the_same_again(bundles):
+    program = bundles("tokens-next") / "example.py"
+    first, again, likeliest = run(program, "30"), run(program, "30"), run(program, "30", "0")
+    start = " ".join(f"label {token}" for token in inputs("tokens-next", (9, 4, 12))[0])
+    assert first == again != likeliest
+    assert all(said.startswith(start) for said in (first, likeliest))
+
+
+def test_forms_other_than_the_graph_s_are_found(tmp_path):
+    with pytest.raises(BadBundle, match="must have the output of the graph's metadata"):
+        write("frames-roll", tmp_path / "bundle", output=None)
