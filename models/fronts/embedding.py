@@ -15,7 +15,7 @@ class Embedding(Front):
     """Rows of trained tables, side by side where a frame has several tokens.
 
     An identifier beyond its table is refused, here by torch and in an artifact by the runtime
-    (docs/decisions/0008). What stands in the padding must be an identifier too: 0 will do.
+    (docs/decisions/0009). What stands in the padding must be an identifier too: 0 will do.
 
     Args:
         sizes: identifiers of each column, 1 to 1,000,000; one column takes tokens (B, T), several (B, T, columns).
