@@ -19,7 +19,7 @@ from .planning import AUTO, FLOAT, TEACHER, Arm, arms, recipes, variant
 from .report import figures, model as m
 
 # Written by the stages named; importing them would import what they compute with.
-_MODEL, _STEP, _LOGITS = "model.onnx", "step.onnx", "test.logits.npy"
+_MODEL, _STEP, _LOGITS, _LABELS = "model.onnx", "step.onnx", "test.logits.npy", "test.targets.npy"
 
 ArmName = Literal["teacher", "distilled", "control"]
 
@@ -47,7 +47,7 @@ class Assembler:
     def __init__(self, config: PipelineConfig, config_yaml: str, finished: Mapping[str, Finished]) -> None:
         self.config, self.config_yaml, self.finished = config, config_yaml, finished
         data = finished["data"].artifact
-        self.labels: NDArray[np.int64] = np.load(data / "test.labels.npy", allow_pickle=False)
+        self.labels: NDArray[np.int64] = np.load(data / _LABELS, allow_pickle=False)
         self.names: list[str] = data.facts["data"]["labels"]
         self.timed = finished["benchmark"].artifact.measured
         self.teacher_bytes: int = self._facts(f"export/{TEACHER}")["footprint"]["size_bytes"]

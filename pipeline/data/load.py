@@ -1,6 +1,6 @@
-"""From the YAML's ``data`` section to a checked, split, normalised data set."""
+"""From the YAML's ``data`` section to a checked, split, normalised data set on disk."""
 
-import hashlib
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,19 +11,22 @@ from ..errors import Fault, InputRejected
 from . import checks
 from .dataset import Dataset, Sequences
 from .labels import Labels, encode
-from .normalise import constant, fit
-from .raw import SPLITS, Array, Found, Raw
+from .normalise import constant, mean_std, moments
+from .raw import Array, Found, Raw
+from .sink import Scan, Sink
 from .sources import source
 from .splits import Splits, assign
-
-_EXACT = {"float16", "float32", "int8", "uint8", "int16", "uint16", "bool"}  # float32 holds all their values
-_NOTHING = 1e-14  # a deviation below this share of the mean is rounding
+from .targets import ItemTargets
 
 
 def load_source(
-    options: Mapping[str, Any], folder: Path, seed: int, expected: Mapping[str, Any] | None = None
+    options: Mapping[str, Any],
+    folder: Path,
+    seed: int,
+    expected: Mapping[str, Any] | None = None,
+    into: Path | None = None,
 ) -> Dataset:
-    """Read, check, split and normalise a data source.
+    """Read, check, split and normalise a data source, in one pass and in memory of fixed size.
 
     Args:
         options: the ``data`` section as plain values: ``source`` and its own options, ``validation`` and ``test`` as
@@ -31,6 +34,8 @@ def load_source(
         folder: where the YAML file lies; paths and modules start there.
         seed: of the cuts, 0 to 2**32 - 1.
         expected: what ``source_digest`` said at plan time; other bytes by now are refused.
+        into: folder that the frames are written to, where ``Dataset.write`` then leaves them. Without it they lie in a
+            file without a name, which is gone with the data set.
 
     Raises:
         InputRejected: with every fault of the data.
@@ -38,21 +43,30 @@ def load_source(
         StageFailed: the user's own code raised.
         EnvironmentFault: unreadable, too large for the memory, or a library that is not installed.
     """
+    if into is None:
+        with tempfile.TemporaryDirectory() as unnamed:
+            return load_source(options, folder, seed, expected, Path(unnamed))
     folder = folder.resolve()
-    raw, digest = source(options["source"]).read(options, folder)
+    sink = Sink(into.resolve())
+    try:
+        raw, digest = source(options["source"]).read(options, folder, sink)
+    finally:
+        frames = sink.close()
     if expected is not None and dict(expected) != {"source": options["source"], **digest}:
         hint = "another program writes to it; run again when it is still"
         raise InputRejected(Fault("data.changed", raw.name, "must not change while it is read", hint=hint))
     found = Found(findings=list(raw.findings))
-    labels, splits = _check(raw, options, seed, found)
+    labels, splits = _check(raw, sink.scan, options, seed, found)
     if found.faults or labels is None or splits is None:
         raise InputRejected(found.faults)
-    return _convert(raw, labels, splits, found)
+    return _assemble(raw, sink.scan, frames, labels, splits, found)
 
 
-def _check(raw: Raw, options: Mapping[str, Any], seed: int, found: Found) -> tuple[Labels | None, Splits | None]:
+def _check(
+    raw: Raw, scan: Scan, options: Mapping[str, Any], seed: int, found: Found
+) -> tuple[Labels | None, Splits | None]:
     """All checks, each as far as what stands before it lets it."""
-    checks.check_items(raw, found)
+    checks.check_items(raw, scan, found)
     if not len(raw):
         return None, None
     counts_agree = all(len(each) == len(raw) for each in (raw.labels, raw.groups, raw.split) if each is not None)
@@ -67,55 +81,34 @@ def _check(raw: Raw, options: Mapping[str, Any], seed: int, found: Found) -> tup
             checks.check_splits(raw, labels, splits, found)
         elif len(labels.names) == 1:
             found.fault("one-class", f"{raw.name}  labels", "must hold at least 2 classes", f"{labels.names[0]!r} only")
-    checks.check_values(raw, splits, found)
+    checks.check_values(raw, scan, splits, found)
     return labels, splits
 
 
-def _convert(raw: Raw, labels: Labels, splits: Splits, found: Found) -> Dataset:
-    """Float32 sequences of checked items, their normalisation, and what a reader should know about both."""
-    channels = raw.items[0].shape[1]
-    worst = np.zeros(channels)
-    digests = [b""] * len(raw)
-    parts = {name: _sequences(raw, labels, splits[name], worst, digests) for name in SPLITS}
+def _assemble(raw: Raw, scan: Scan, frames: Array, labels: Labels, splits: Splits, found: Found) -> Dataset:
+    """The splits over the stored frames, their normalisation, and what a reader should know about both."""
+    lengths = np.frombuffer(scan.lengths, np.int64)
+    starts = np.concatenate([[0], np.cumsum(lengths)[:-1]]).astype(np.int64)
+    parts: dict[str, Sequences] = {
+        name: Sequences(frames, starts[indices], lengths[indices], ItemTargets(labels.codes[indices]))
+        for name, indices in splits.items()
+    }
     train = parts["train"]
-    mean, std = fit(train.values)
-    checks.note_types(raw, found)
+    seen = moments(frames, train.starts, train.lengths)
+    mean, std = mean_std(seen)
+    checks.note_types(raw, scan, found)
     checks.note_unused(raw, labels, splits, found)
-    if worst.any():
-        checks.note_lost_detail(raw, worst, _given_std(raw, splits["train"]), found)
-    checks.note_constant(raw, constant(train.values), found)
-    checks.note_duplicates(raw, labels, splits, digests, found)
+    checks.note_lost_detail(raw, scan, found)
+    checks.note_constant(raw, constant(seen), found)
+    checks.note_duplicates(raw, labels, splits, scan, found)
     return Dataset(
-        train=train,
-        validation=parts["validation"],
-        test=parts["test"],
+        parts["train"],
+        parts["validation"],
+        parts["test"],
         labels=labels.names,
-        features=raw.features or tuple(f"f{index}" for index in range(channels)),
+        features=raw.features or tuple(f"f{index}" for index in range(train.channels)),
         mean=mean,
         std=std,
         source=raw.kind,
         findings=tuple(found.findings),
     )
-
-
-def _sequences(raw: Raw, labels: Labels, indices: Array, worst: Array, digests: list[bytes]) -> Sequences:
-    """One split end to end; ``worst`` and ``digests`` are filled on the way."""
-    lengths = np.array([len(raw.items[index]) for index in indices], np.int64)
-    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-    values = np.empty((int(offsets[-1]), len(worst)), np.float32)
-    for position, index in enumerate(indices):
-        given, item = raw.items[index], values[offsets[position] : offsets[position + 1]]
-        item[...] = given
-        digests[index] = hashlib.blake2b(item.tobytes(), digest_size=16).digest()
-        if raw.typed and given.dtype.name not in _EXACT:
-            np.maximum(worst, np.abs(given - item.astype(np.float64)).max(axis=0), out=worst, casting="unsafe")
-    return Sequences(values, offsets, labels.codes[indices])
-
-
-def _given_std(raw: Raw, indices: Array) -> Array:
-    """Standard deviation of the numbers as given, in float64: float32 may have flattened them. 0 if constant."""
-    frames = sum(len(raw.items[i]) for i in indices)
-    mean = sum(raw.items[i].sum(axis=0, dtype=np.float64) for i in indices) / frames
-    squares = sum(((raw.items[i] - mean) ** 2).sum(axis=0) for i in indices)
-    std = np.sqrt(np.asarray(squares, np.float64) / frames)
-    return np.where(std > _NOTHING * np.abs(mean), std, 0.0)

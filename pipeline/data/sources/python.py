@@ -26,14 +26,16 @@ import numpy as np
 from ...errors import ConfigError, Fault, InputRejected, StageFailed
 from ..files import open_regular, sha256
 from ..modules import source_files
-from ..raw import Array, Found, Raw, counted, first, listed, quoted
+from ..raw import Found, Raw, counted, first, listed, quoted
+from ..sink import Sink
 
 _WHERE = "data.entry"
+_END = object()
 _REQUIRED, _OPTIONAL = ("frames", "label"), ("group", "split")
 
 
-def read(options: Mapping[str, Any], folder: Path) -> tuple[Raw, dict[str, Any]]:
-    """Calls the entry and collects what it yields."""
+def read(options: Mapping[str, Any], folder: Path, sink: Sink) -> tuple[Raw, dict[str, Any]]:
+    """Calls the entry and pours what it yields, item by item."""
     entry, arguments = options["entry"], options.get("arguments") or {}
     code = digest(options, folder)
     with _importable(folder, code["modules"]), redirect_stdout(sys.stderr):
@@ -44,9 +46,19 @@ def read(options: Mapping[str, Any], folder: Path) -> tuple[Raw, dict[str, Any]]
         if isinstance(returned, (str, bytes, Mapping)) or not isinstance(returned, Iterable):
             got = type(returned).__name__
             raise InputRejected(Fault("data.layout", entry, "must return an iterable of dicts", got))
+        return _collect(_items(returned, entry, folder), entry, sink), code
+
+
+def _items(returned: Iterable[Any], entry: str, folder: Path) -> Iterator[Any]:
+    """What the user's code yields; what it raises on the way is its own."""
+    with _UserCode(entry, folder):
+        iterator = iter(returned)
+    while True:
         with _UserCode(entry, folder):
-            given = list(returned)
-    return _collect(given, entry), code
+            item = next(iterator, _END)
+        if item is _END:
+            return
+        yield item
 
 
 def digest(options: Mapping[str, Any], folder: Path) -> dict[str, Any]:
@@ -159,11 +171,13 @@ class _UserCode:
         return path.is_relative_to(self.folder) and "site-packages" not in path.parts
 
 
-def _collect(given: list[Any], entry: str) -> Raw:
-    """The dicts as a Raw; one fault a kind for those that are not in form."""
+def _collect(given: Iterable[Any], entry: str, sink: Sink) -> Raw:
+    """The dicts' frames into the sink, the rest as a Raw; one fault a kind for those that are not in form."""
     problems: dict[str, list[str]] = {}
-    items: list[Array] = []
+    kept: dict[str, list[Any]] = {key: [] for key in ("label", *_OPTIONAL)}
+    count = 0
     for index, item in enumerate(given):
+        count += 1
         problem = _item_problem(item)
         frames = None
         if problem is None:
@@ -173,14 +187,16 @@ def _collect(given: list[Any], entry: str) -> Raw:
                 problem = ("must hold 'frames' that make an array", str(error).splitlines()[0][:160])
         if problem is not None:
             problems.setdefault(problem[0], []).append(f"item {index}: {problem[1]}")
-        elif frames is not None:
-            items.append(frames)
+        elif frames is not None and not problems:
+            sink.item(frames)
+            for key, column in kept.items():
+                column.append(item.get(key))
     found = Found()
     for rule, examples in problems.items():
         found.fault("layout", entry, rule, counted(len(examples), "item") + " in another form", first(examples))
     for key in _OPTIONAL if not problems else ():
-        without = [f"item {i} has none" for i, item in enumerate(given) if item.get(key) is None]
-        if 0 < len(without) < len(given):
+        without = [f"item {i} has none" for i, value in enumerate(kept[key]) if value is None]
+        if 0 < len(without) < count:
             rule = f"must give {key!r} for every item or for none"
             found.fault("layout", entry, rule, counted(len(without), "item") + " without", first(without))
     if found.faults:
@@ -188,10 +204,10 @@ def _collect(given: list[Any], entry: str) -> Raw:
     return Raw(
         name=entry,
         kind=f"python {entry}",
-        items=items,
-        labels=[item["label"] for item in given],
-        groups=_texts(given, "group"),
-        split=_texts(given, "split"),
+        count=count,
+        labels=kept["label"],
+        groups=_texts(kept["group"]),
+        split=_texts(kept["split"]),
     )
 
 
@@ -210,5 +226,5 @@ def _item_problem(item: object) -> tuple[str, str] | None:
     return None
 
 
-def _texts(given: list[Any], key: str) -> list[str] | None:
-    return None if not given or given[0].get(key) is None else [str(item[key]) for item in given]
+def _texts(given: list[Any]) -> list[str] | None:
+    return None if not given or given[0] is None else [str(value) for value in given]

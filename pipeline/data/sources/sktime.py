@@ -19,14 +19,14 @@ import numpy as np
 
 from ...errors import ConfigError, EnvironmentFault, Fault, InputRejected
 from ..raw import Array, Found, Raw, counted, first
+from ..sink import Sink
 
 _WHERE = "data.name"
 
 
-def read(options: Mapping[str, Any], folder: Path) -> tuple[Raw, dict[str, Any]]:
+def read(options: Mapping[str, Any], folder: Path, sink: Sink) -> tuple[Raw, dict[str, Any]]:
     """The data set ``options["name"]`` with its official training and test split."""
     name = options["name"]
-    items: list[Array] = []
     labels: list[str] = []
     counts: list[int] = []
     names: tuple[str, ...] = ()
@@ -36,13 +36,14 @@ def read(options: Mapping[str, Any], folder: Path) -> tuple[Raw, dict[str, Any]]
         content = path.read_bytes()
         digests[split] = hashlib.sha256(content).hexdigest()
         part, part_labels, names = _parse(content.decode(), path.name)
-        items += part
+        for item in part:
+            sink.item(item)
         labels += part_labels
         counts.append(len(part))
     raw = Raw(
         name=name,
         kind=f"sktime {name}",
-        items=items,
+        count=len(labels),
         labels=labels,
         split=["train"] * counts[0] + ["test"] * counts[1],
         label_names=names,

@@ -60,7 +60,7 @@ def test_own_splits(options: Make, tmp_path: Path) -> None:
     )
     dataset = load_source(options(source="python", entry="my_data:load"), tmp_path, 7)
     assert [len(dataset.train), len(dataset.validation), len(dataset.test)] == [6, 3, 3]
-    assert dataset.validation.values[:, 0].tolist() == [6, 7, 8]
+    assert dataset.validation.packed()[0][:, 0].tolist() == [6, 7, 8]
     assert any("The validation split is my_data:load's own" in finding["text"] for finding in dataset.findings)
 
 

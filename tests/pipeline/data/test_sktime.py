@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from seqpress.pipeline.data import load_source, source_digest
+from seqpress.pipeline.data.sink import Sink
 from seqpress.pipeline.data.sources import sktime as source
 from seqpress.pipeline.errors import EnvironmentFault, InputRejected
 from seqpress.pipeline.report.model import DataFacts
@@ -36,17 +37,20 @@ def test_japanese_vowels(vowels: dict[str, Any], tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["JapaneseVowels", "BasicMotions", "PLAID"])
-def test_the_same_as_sktime_reads(name: str) -> None:
+def test_the_same_as_sktime_reads(name: str, tmp_path: Path) -> None:
     from sktime.datasets import load_from_tsfile
 
-    raw, _ = source.read({"name": name}, Path())
+    sink = Sink(tmp_path)
+    raw, _ = source.read({"name": name}, Path(), sink)
+    stored, offsets = sink.close(), np.cumsum([0, *sink.scan.lengths])
     for split in ("train", "test"):
         path = source.bundled()[name] / f"{name}_{split.upper()}.ts"
         frames, labels = load_from_tsfile(str(path), return_data_type="nested_univ")
         mine = [i for i, part in enumerate(raw.split or ()) if part == split]
         assert [raw.labels[i].lower() for i in mine] == labels.tolist()  # sktime lowers class names
         for i, (_, row) in zip(mine, frames.iterrows(), strict=True):
-            np.testing.assert_array_equal(raw.items[i], np.stack([np.asarray(channel) for channel in row], axis=1))
+            given = np.stack([np.asarray(channel) for channel in row], axis=1)
+            np.testing.assert_array_equal(stored[offsets[i] : offsets[i + 1]], given.astype(np.float32))
 
 
 def test_a_place_is_named_by_its_file(vowels: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
