@@ -2,9 +2,10 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from .options import JSON, Distinct, Options, Text, Words
+from .options import JSON, Distinct, Options, Text, Words, reject
+from .transforms import Transforms
 
 
 class Holdout(Options):
@@ -12,12 +13,38 @@ class Holdout(Options):
 
     fraction: Annotated[float, Field(gt=0, le=0.9, description="share of the items that is set aside")] = 0.2
     by: Annotated[
-        Literal["class", "group", "random"],
+        Literal["auto", "class", "group", "time", "random"],
         Field(
             description="class: each label keeps its share; group: items of one group (a speaker, a patient) stay "
-            "together, the source must name the groups; random: neither"
+            "together, the source must name the groups; time: the last ones, and where there are windows the last "
+            "part of every series; random: none of these; auto: class where each item has one, else random"
         ),
-    ] = "class"
+    ] = "auto"
+    gap: Annotated[int, Field(ge=0, description="by: time with windows: frames left out before this part")] = 0
+    reach_back: Annotated[
+        bool,
+        Field(
+            description="by: time with windows: the first windows may begin in the part before, so that every frame of "
+            "this one is foreseen; what they are to foresee never does"
+        ),
+    ] = False
+
+
+class Folds(Options):
+    """k folds: the test split is one of them. All indices together test every item once."""
+
+    count: Annotated[int, Field(ge=2, le=100, description="folds")]
+    index: Annotated[int, Field(ge=0, description="the fold that tests, from 0")]
+    by: Annotated[
+        Literal["auto", "class", "group", "random"],
+        Field(description="as in data.test.by"),
+    ] = "auto"
+
+    @model_validator(mode="after")
+    def _index_is_a_fold(self) -> "Folds":
+        if self.index >= self.count:
+            raise reject("config.range", f"must have an index from 0 to {self.count - 1}")
+        return self
 
 
 class Splits(Options):
@@ -33,6 +60,30 @@ class Splits(Options):
             "error for a source that has none. Only the report ever looks at the test split"
         ),
     ] = None
+    folds: Annotated[Folds | None, Field(description="instead of data.test: one of k folds tests")] = None
+    missing: Annotated[
+        Literal["error", "drop", "interpolate", "mask-channel"],
+        Field(
+            description="what NaN or an empty cell means. error: the data are refused; drop: the frame is left out; "
+            "interpolate: the line between its neighbours in time; mask-channel: 0, and a channel more for each that "
+            "says where"
+        ),
+    ] = "error"
+    duplicates: Annotated[
+        Literal["warn", "error"],
+        Field(description="the same item, bit for bit, in two splits: a finding of the report, or a fault"),
+    ] = "warn"
+    transforms: Annotated[Transforms, Field(description="select, resample, truncate, window, normalise")] = ()
+
+    @model_validator(mode="after")
+    def _one_way_of_testing(self) -> "Splits":
+        if self.folds is not None and self.test is not None:
+            raise reject("config.conflict", "must have one of test and folds")
+        windows = any(step.kind == "window" for step in self.transforms)
+        ways = {self.validation.by == "time", (self.test or self.validation).by == "time"}
+        if windows and len(ways) > 1:
+            raise reject("config.conflict", "must cut windows by time in both test and validation, or in neither")
+        return self
 
 
 class SktimeData(Splits):
@@ -50,6 +101,60 @@ class NpzData(Splits):
         Text,
         Field(description="the archive, relative to the folder of the YAML file", examples=["sequences.npz"]),
     ]
+
+
+class Files(Splits):
+    """Files of your own."""
+
+    path: Annotated[
+        Text | Annotated[tuple[Text, ...], Field(min_length=1), Distinct],
+        Field(
+            description="a file, a pattern such as logs/*.csv, or a list of them; relative to the YAML's folder",
+            examples=["log.csv"],
+        ),
+    ]
+
+
+class TableData(Files):
+    """A table, read by pyarrow in streams however large it is."""
+
+    layout: Annotated[
+        Literal["long", "wide"],
+        Field(
+            description="long: a row is a frame, rows of one id stand together (without an id each file is one "
+            "series); wide: a row is a sequence of one channel"
+        ),
+    ] = "long"
+    id: Annotated[Text | None, Field(description="column that names the sequence")] = None
+    time: Annotated[Text | None, Field(description="column that never falls within a sequence")] = None
+    features: Annotated[
+        tuple[Text, ...],
+        Distinct,
+        Field(description="columns, or patterns such as acc_*; []: every column of numbers that is nothing else"),
+    ] = ()
+    label: Annotated[Text | None, Field(description="column of the label, or of the number to be learned")] = None
+    group: Annotated[Text | None, Field(description="column of the group (a speaker, a patient, a machine)")] = None
+    split: Annotated[Text | None, Field(description="column of train, validation or test")] = None
+    units: Annotated[dict[Text, Text], Field(default_factory=dict, description="feature: unit; noted for the device")]
+
+
+class CsvData(TableData):
+    """Text with a line of column names."""
+
+    source: Literal["csv"]
+    delimiter: Annotated[str, Field(min_length=1, max_length=1, description="between two columns")] = ","
+
+
+class ParquetData(TableData):
+    """Apache Parquet."""
+
+    source: Literal["parquet"]
+
+
+class ArrowData(TableData):
+    """Apache Arrow, file or stream format (Feather 2 is the former)."""
+
+    source: Literal["arrow"]
 
 
 class PythonData(Splits):
@@ -73,4 +178,6 @@ class PythonData(Splits):
     ] = ()
 
 
-DataSource = Annotated[SktimeData | NpzData | PythonData, Field(discriminator="source")]
+DataSource = Annotated[
+    SktimeData | NpzData | CsvData | ParquetData | ArrowData | PythonData, Field(discriminator="source")
+]

@@ -2,11 +2,12 @@
 
 import sys
 from collections.abc import Iterator
+from glob import has_magic
 from importlib.machinery import PathFinder
 from pathlib import Path
 
 from ..errors import ConfigError, Fault
-from .data import NpzData, PythonData
+from .data import Files, NpzData, PythonData
 from .loader import Loaded
 from .nearest import nearest
 
@@ -27,6 +28,9 @@ def _missing(loaded: Loaded) -> Iterator[Fault]:
     named: list[tuple[str, str]] = []
     if isinstance(data, NpzData):
         named.append(("data.path", data.path))
+    if isinstance(data, Files):
+        paths = [data.path] if isinstance(data.path, str) else list(data.path)
+        named += [("data.path", path) for path in paths if not has_magic(path)]
     if isinstance(data, PythonData):
         named += [(f"data.files[{index}]", name) for index, name in enumerate(data.files)]
         if not _importable(data.entry.partition(":")[0], loaded.folder):

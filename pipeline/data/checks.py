@@ -4,7 +4,7 @@ A fault is grouped: one message a kind (and split), with the number of items and
 reader of the report must know is a finding.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from itertools import combinations
 
 import numpy as np
@@ -18,8 +18,11 @@ _NOTHING = 1e-14  # a deviation below this share of the mean is rounding
 _LOST_SHARE = 1e-3  # of a channel's standard deviation that rounding to float32 may move it
 
 
-def check_items(raw: Raw, scan: Scan, found: Found) -> None:
-    """Number type, shape, channels and length of every item, and one entry a list for each."""
+def check_items(raw: Raw, scan: Scan, found: Found, emptied: Collection[int] = ()) -> None:
+    """Number type, shape, channels and length of every item, and one entry a list for each.
+
+    ``emptied`` are items that may be without frames, because theirs were dropped.
+    """
     if not len(raw):
         found.fault("empty", raw.name, "must hold at least one sequence", "none")
         return
@@ -34,7 +37,7 @@ def check_items(raw: Raw, scan: Scan, found: Found) -> None:
         got = counted(len(examples), "item") + " of another shape"
         found.fault("shape", f"{raw.name}  frames", "must have shape (T, F)", got, first(examples), hint)
     _check_channels(raw, scan, found)
-    flat = {i for i, _ in scan.flat}
+    flat = {*(i for i, _ in scan.flat), *emptied}
     empty = [i for i in np.flatnonzero(np.frombuffer(scan.lengths, np.int64) == 0).tolist() if i not in flat]
     if empty:
         got = counted(len(empty), "item") + " without any"
@@ -83,6 +86,8 @@ def check_values(raw: Raw, scan: Scan, splits: Splits | None, found: Found) -> N
             nans, total = sum(one.nans for one in bad.values()), sum(one.count for one in bad.values())
             kinds = " and ".join(f"{count:,} {kind}" for kind, count in (("NaN", nans), ("Inf", total - nans)) if count)
             hint = "repair or remove these items: no quality number is computed from an item with holes"
+            if nans == total:
+                hint += "; or say what a missing value means: data.missing"
             got = f"{kinds}, in {len(bad):,}{of_all}"
             found.fault("non-finite", where, "must be finite", got, _places(raw, bad), hint)
         beyond = {item: places for item, places in scan.beyond.items() if item in members}
@@ -104,11 +109,17 @@ def _places(raw: Raw, bad: Mapping[int, Bad]) -> list[str]:
     return [*lines, *([f"… and {more:,} more"] if more else [])]
 
 
-def check_splits(raw: Raw, labels: Labels, splits: Splits, found: Found) -> None:
+def check_splits(raw: Raw, labels: Labels | None, splits: Splits, found: Found) -> None:
     """Empty splits, classes missing from training, and groups on two sides."""
     for name in SPLITS:
         if not len(splits[name]):
             found.fault("empty", f"{raw.name}  {name} split", "must hold at least one item", "none")
+    if labels is not None:
+        _check_classes(raw, labels, splits, found)
+    _check_groups(raw, splits, found)
+
+
+def _check_classes(raw: Raw, labels: Labels, splits: Splits, found: Found) -> None:
     trained = set(labels.codes[splits["train"]].tolist())
     if len(trained) == 1:
         rule = "must hold at least 2 classes"
@@ -124,7 +135,6 @@ def check_splits(raw: Raw, labels: Labels, splits: Splits, found: Found) -> None
             where = f"{raw.name}  {name} split"
             places = [f"{raw.item(i)}: {labels.names[labels.codes[i]]!r}" for i in absent]
             found.fault("label-absent", where, rule, got, first(places), "train on it or leave it out")
-    _check_groups(raw, splits, found)
 
 
 def _check_groups(raw: Raw, splits: Splits, found: Found) -> None:
@@ -182,8 +192,11 @@ def note_constant(raw: Raw, constant: Array, found: Found) -> None:
         found.finding("warning", "data", f"Constant over all of training: {share} ({listed(columns)}).")
 
 
-def note_duplicates(raw: Raw, labels: Labels | None, splits: Splits, scan: Scan, found: Found) -> None:
-    """Items of validation or test that are, bit for bit, also in training (or in each other)."""
+def note_duplicates(raw: Raw, labels: Labels | None, splits: Splits, scan: Scan, policy: str, found: Found) -> None:
+    """Items of validation or test that are, bit for bit, also in training (or in each other).
+
+    ``policy``: ``error`` makes them a fault, ``warn`` a finding.
+    """
     digests = np.frombuffer(scan.digests, f"V{DIGEST_BYTES}")
     for one, other in combinations(SPLITS, 2):
         if not np.isin(digests[splits[other]], digests[splits[one]]).any():
@@ -191,6 +204,13 @@ def note_duplicates(raw: Raw, labels: Labels | None, splits: Splits, scan: Scan,
         seen = {digests[i].tobytes(): int(i) for i in reversed(splits[one])}
         twins = [(int(i), seen[key]) for i in splits[other] if (key := digests[i].tobytes()) in seen]
         if twins:
+            if policy == "error":
+                got = f"{counted(len(twins), 'item')} in both"
+                where = f"{raw.name}  {one} and {other} split"
+                same = [f"{raw.item(i)} is {raw.item(twin)}" for i, twin in twins]
+                hint = "remove them, or accept them: data.duplicates: warn"
+                found.fault("duplicates", where, "must not share an item, bit for bit", got, first(same), hint)
+                continue
             differ = sum(bool(labels.codes[i] != labels.codes[twin]) for i, twin in twins) if labels else 0
             places = listed([f"{raw.item(i)} is {raw.item(twin)}" for i, twin in twins], EXAMPLES)
             text = (

@@ -1,7 +1,11 @@
-"""From the YAML's ``data`` section to a checked, split, normalised data set on disk."""
+"""From the YAML's ``data`` section to a checked, split, normalised data set on disk.
+
+source → frames, prepared, into the sink → answers → splits of items → stretches → windows → Dataset
+"""
 
 import tempfile
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,14 +13,14 @@ import numpy as np
 
 from ..errors import Fault, InputRejected
 from . import checks
+from .answers import CLASS, Answers, answers
 from .dataset import Dataset, Sequences
-from .labels import Labels, encode
 from .normalise import constant, mean_std, moments
-from .raw import Array, Found, Raw
-from .sink import Scan, Sink
-from .sources import source
-from .splits import Splits, assign
-from .targets import ItemTargets
+from .prepare import Prepared, from_options, transforms
+from .raw import SPLITS, Array, Found, Raw
+from .sources import kind_of, source
+from .splits import Splits, assign, in_time
+from .windows import Stretches, by_time, check_order, shortened, truncated, windowed
 
 
 def load_source(
@@ -25,6 +29,7 @@ def load_source(
     seed: int,
     expected: Mapping[str, Any] | None = None,
     into: Path | None = None,
+    wanted: Mapping[str, Any] = CLASS,
 ) -> Dataset:
     """Read, check, split and normalise a data source, in one pass and in memory of fixed size.
 
@@ -36,6 +41,7 @@ def load_source(
         expected: what ``source_digest`` said at plan time; other bytes by now are refused.
         into: folder that the frames are written to, where ``Dataset.write`` then leaves them. Without it they lie in a
             file without a name, which is gone with the data set.
+        wanted: what the task wants answered; see :func:`answers`.
 
     Raises:
         InputRejected: with every fault of the data.
@@ -45,70 +51,145 @@ def load_source(
     """
     if into is None:
         with tempfile.TemporaryDirectory() as unnamed:
-            return load_source(options, folder, seed, expected, Path(unnamed))
+            return load_source(options, folder, seed, expected, Path(unnamed), wanted)
     folder = folder.resolve()
-    sink = Sink(into.resolve())
+    sink = from_options(into.resolve(), options, kind_of(options), times=in_time(options))
     try:
-        raw, digest = source(options["source"]).read(options, folder, sink)
+        raw, digest = source(options["source"]).read({**options, "wanted": wanted["kind"]}, folder, sink)
     finally:
         frames = sink.close()
-    if expected is not None and dict(expected) != {"source": options["source"], **digest}:
-        hint = "another program writes to it; run again when it is still"
-        raise InputRejected(Fault("data.changed", raw.name, "must not change while it is read", hint=hint))
-    found = Found(findings=list(raw.findings))
-    labels, splits = _check(raw, sink.scan, options, seed, found)
-    if found.faults or labels is None or splits is None:
-        raise InputRejected(found.faults)
-    return _assemble(raw, sink.scan, frames, labels, splits, found)
+    if raw.features is not None:
+        raw = replace(raw, features=sink.names(raw.features))
+    try:
+        if expected is not None and dict(expected) != {"source": options["source"], **digest}:
+            hint = "another program writes to it; run again when it is still"
+            raise InputRejected(Fault("data.changed", raw.name, "must not change while it is read", hint=hint))
+        return _Loading(raw, sink, frames, options, seed, wanted).dataset()
+    finally:
+        for name in ("tags", "times"):  # what only the making needed
+            (sink.folder or into).joinpath(f"{name}.npy").unlink(missing_ok=True)
 
 
-def _check(
-    raw: Raw, scan: Scan, options: Mapping[str, Any], seed: int, found: Found
-) -> tuple[Labels | None, Splits | None]:
-    """All checks, each as far as what stands before it lets it."""
-    checks.check_items(raw, scan, found)
-    if not len(raw):
-        return None, None
-    counts_agree = all(len(each) == len(raw) for each in (raw.labels, raw.groups, raw.split) if each is not None)
-    labels = encode(raw, found)
-    splits = None
-    if labels is not None and counts_agree and (labels.codes >= 0).all():
-        at_splits = Found()
-        splits = assign(raw, labels, options, seed, at_splits)
-        found.faults += at_splits.faults
-        found.findings += at_splits.findings
-        if splits is not None:
-            checks.check_splits(raw, labels, splits, found)
-        elif len(labels.names) == 1:
-            found.fault("one-class", f"{raw.name}  labels", "must hold at least 2 classes", f"{labels.names[0]!r} only")
-    checks.check_values(raw, scan, splits, found)
-    return labels, splits
+class _Loading:
+    """What stands between the frames of a source and a data set."""
 
+    def __init__(
+        self, raw: Raw, sink: Prepared, frames: Array, options: Mapping[str, Any], seed: int, wanted: Mapping[str, Any]
+    ) -> None:
+        self.raw, self.sink, self.frames, self.options, self.seed = raw, sink, frames, options, seed
+        self.wanted, self.steps = wanted, transforms(options)
+        self.found = Found(findings=list(raw.findings))
 
-def _assemble(raw: Raw, scan: Scan, frames: Array, labels: Labels, splits: Splits, found: Found) -> Dataset:
-    """The splits over the stored frames, their normalisation, and what a reader should know about both."""
-    lengths = np.frombuffer(scan.lengths, np.int64)
-    starts = np.concatenate([[0], np.cumsum(lengths)[:-1]]).astype(np.int64)
-    parts: dict[str, Sequences] = {
-        name: Sequences(frames, starts[indices], lengths[indices], ItemTargets(labels.codes[indices]))
-        for name, indices in splits.items()
-    }
-    train = parts["train"]
-    seen = moments(frames, train.starts, train.lengths)
-    mean, std = mean_std(seen)
-    checks.note_types(raw, scan, found)
-    checks.note_unused(raw, labels, splits, found)
-    checks.note_lost_detail(raw, scan, found)
-    checks.note_constant(raw, constant(seen), found)
-    checks.note_duplicates(raw, labels, splits, scan, found)
-    return Dataset(
-        parts["train"],
-        parts["validation"],
-        parts["test"],
-        labels=labels.names,
-        features=raw.features or tuple(f"f{index}" for index in range(train.channels)),
-        mean=mean,
-        std=std,
-        source=raw.kind,
-        findings=tuple(found.findings),
-    )
+    def dataset(self) -> Dataset:
+        """The data set, or every fault of it."""
+        answered, splits = self._check()
+        if self.found.faults or answered is None or splits is None:
+            raise InputRejected(self.found.faults)
+        parts = self._stretches(answered, splits)
+        if self.found.faults:
+            raise InputRejected(self.found.faults)
+        return self._assemble(answered, splits, parts)
+
+    def _check(self) -> tuple[Answers | None, Splits | None]:
+        """All checks, each as far as what stands before it lets it."""
+        raw, scan, found = self.raw, self.sink.scan, self.found
+        checks.check_items(raw, scan, found, self.sink.holed if self.sink.missing == "drop" else ())
+        if not len(raw):
+            return None, None
+        self.sink.note(found)
+        counts_agree = all(len(each) == len(raw) for each in (raw.labels, raw.groups, raw.split) if each is not None)
+        answered = answers(raw, self.wanted, self.sink, found)
+        labels = None if answered is None else answered.labels
+        splits = None
+        if answered is not None and counts_agree and (labels is None or (labels.codes >= 0).all()):
+            at_splits = Found()
+            splits = assign(raw, labels, self.options, self.seed, at_splits)
+            found.faults += at_splits.faults
+            found.findings += at_splits.findings
+            if splits is not None and not in_time(self.options):
+                checks.check_splits(raw, labels, splits, found)
+            elif splits is None and labels is not None and len(labels.names) == 1:
+                got = f"{labels.names[0]!r} only"
+                found.fault("one-class", f"{raw.name}  labels", "must hold at least 2 classes", got)
+        checks.check_values(raw, scan, splits, found)
+        return answered, splits
+
+    def _stretches(self, answered: Answers, splits: Splits) -> dict[str, Stretches]:
+        """What each split reads: items, or windows of them."""
+        lengths = np.frombuffer(self.sink.scan.lengths, np.int64)
+        starts = np.concatenate([[0], np.cumsum(lengths)[:-1]]).astype(np.int64)
+        whole = Stretches(starts, lengths, np.arange(len(lengths)))
+        if "truncate" in self.steps:
+            whole = truncated(whole, self.steps["truncate"]["frames"], self.steps["truncate"]["keep"])
+        window, room = self.steps.get("window"), answered.room
+        if in_time(self.options):
+            times = self.sink.beside("times")
+            if times is not None:
+                check_order(by_time(whole, self.options, 0), times, self.raw, self.found)
+            parts = by_time(whole, self.options, window["length"] if window and room else 0)
+        else:
+            parts = {name: whole.select(splits[name]) for name in SPLITS}
+            parts = {name: part.select(part.lengths > 0) for name, part in parts.items()}
+        for name, part in parts.items():
+            parts[name] = made = (
+                windowed(part, window["length"], window["stride"], room) if window else shortened(part, room)
+            )
+            if not len(made):
+                need = f"{(window['length'] if window else 1) + room:,} frames"
+                where = f"{self.raw.name}  {name} split"
+                self.found.fault("empty", where, f"must hold a stretch of at least {need}", "none")
+        return parts
+
+    def _assemble(self, answered: Answers, splits: Splits, parts: Mapping[str, Stretches]) -> Dataset:
+        """The splits over the stored frames, their normalisation, and what a reader should know about both."""
+        raw, scan, found, train = self.raw, self.sink.scan, self.found, parts["train"]
+        names = raw.features or self.sink.names([f"f{index}" for index in range(self._channels())])
+        mean = std = np.zeros(0, np.float32)
+        checks.note_types(raw, scan, found)
+        if answered.labels is not None:
+            checks.note_unused(raw, answered.labels, splits, found)
+        if self.sink.kind == "values":
+            seen = moments(self.frames, train.starts, train.lengths)
+            mean, std = mean_std(seen)
+            checks.note_lost_detail(raw, scan, found)
+            checks.note_constant(raw, constant(seen), found)
+        if self.steps.get("normalise", {}).get("by", "channel") != "channel":
+            mean, std = np.zeros_like(mean), np.ones_like(std)
+        if not in_time(self.options):
+            policy = self.options.get("duplicates", "warn")
+            checks.note_duplicates(raw, answered.labels, splits, scan, policy, found)
+        if found.faults:
+            raise InputRejected(found.faults)
+        split = {name: self._sequences(answered, part, names) for name, part in parts.items()}
+        return Dataset(
+            split["train"],
+            split["validation"],
+            split["test"],
+            labels=answered.names,
+            features=names,
+            mean=mean,
+            std=std,
+            source=raw.kind,
+            findings=tuple(found.findings),
+            vocabulary=raw.vocabulary,
+            device=self._device(),
+        )
+
+    def _sequences(self, answered: Answers, part: Stretches, names: tuple[str, ...]) -> Sequences:
+        return Sequences(
+            self.frames, part.starts, part.lengths, answered.of(self.frames, part.owners, names, self.sink)
+        )
+
+    def _channels(self) -> int:
+        width = self.frames.shape[1] if self.frames.ndim == 2 else 1
+        return width // 2 if self.sink.missing == "mask-channel" else width
+
+    def _device(self) -> dict[str, Any]:
+        """What has to be done to a device's input as it was done here; what the graph does itself is not in it."""
+        steps = {kind: {k: v for k, v in step.items() if k != "kind"} for kind, step in self.steps.items()}
+        steps.pop("truncate", None)
+        if self.sink.missing == "mask-channel":
+            steps["missing"] = {"value": 0.0, "mask": "a channel of its own for each, 1 where the value is missing"}
+        if self.raw.units:
+            steps["units"] = dict(self.raw.units)
+        return steps | dict(self.raw.device)

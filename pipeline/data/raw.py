@@ -1,6 +1,6 @@
 """What every source returns: what it knows of its sequences, before any check. Their frames went into the sink."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
@@ -33,6 +33,11 @@ class Raw:
         features: channel names.
         label_names: class names: integers in ``labels`` index them, text must be one of them.
         parts: (file name, index of its first item) where the items come from several files.
+        ids: what the source calls each item.
+        times: float64 (items, 2), time of the first and the last frame, in seconds or whatever the source counts.
+        units: channel -> unit.
+        vocabulary: text of each token.
+        device: what a device has to do to its input that the source did, by name.
         typed: whether the source chose the number type; text formats do not.
         findings: what the reader noticed and a reader of the report must know.
     """
@@ -46,6 +51,11 @@ class Raw:
     features: tuple[str, ...] | None = None
     label_names: tuple[str, ...] | None = None
     parts: tuple[tuple[str, int], ...] = ()
+    ids: tuple[str, ...] | None = None
+    times: Array | None = None
+    units: Mapping[str, str] = field(default_factory=dict)
+    vocabulary: tuple[str, ...] = ()
+    device: Mapping[str, Any] = field(default_factory=dict)
     typed: bool = True
     findings: tuple[Finding, ...] = ()
 
@@ -53,7 +63,9 @@ class Raw:
         return self.count
 
     def item(self, index: int) -> str:
-        """How messages call one item: ``item 4`` or ``item 4 of X_TEST.ts``."""
+        """How messages call one item: ``item 4``, ``item 4 of X_TEST.ts`` or ``item 4 ('ann')``."""
+        if self.ids is not None:
+            return f"item {index} ({quoted([self.ids[index]])})"
         owner = max((part for part in self.parts if part[1] <= index), key=lambda part: part[1], default=None)
         return f"item {index}" if owner is None else f"item {index - owner[1]} of {owner[0]}"
 

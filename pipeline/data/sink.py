@@ -108,12 +108,21 @@ class Sink:
         folder: of the files; None to look at the frames and keep none.
         kind: ``values`` (float32 frames) or ``tokens`` (int32).
         exact: the numbers come from text, so what float32 drops of them was never meant.
+        times: keep the time of every frame in ``times.npy``.
+
+    Attributes:
+        features: channel names, which a source gives before its first frame where it knows them.
+        tags: names of the frames' tags in the order of their appearance; ``tags.npy`` has their numbers.
     """
 
-    def __init__(self, folder: Path | None, kind: str = "values", exact: bool = False) -> None:
+    def __init__(self, folder: Path | None, kind: str = "values", exact: bool = False, times: bool = False) -> None:
         self.folder, self.kind, self.exact = folder, kind, exact
         self.scan = Scan()
+        self.features: tuple[str, ...] | None = None
+        self.tags: dict[str, int] = {}
+        self._keeps_times = times
         self._frames: Growing | None = None
+        self._beside: dict[str, Growing] = {}
         self._hash = hashlib.blake2b(digest_size=DIGEST_BYTES)
         self._row = 0  # of the item that is open
 
@@ -121,14 +130,22 @@ class Sink:
         """One whole item (T, F), T from 0."""
         self.feed(frames, (len(frames) if frames.ndim else 0,))
 
-    def feed(self, frames: Array, ends: Sequence[int] | Integers) -> None:
+    def feed(
+        self, frames: Array, ends: Sequence[int] | Integers, tags: Array | None = None, times: Array | None = None
+    ) -> None:
         """Frames (n, F) that belong to one or more items.
 
         Args:
             ends: rows before which an item ends, rising, 0 to n; the frames behind the last belong to an item that
                 later frames go on with.
+            tags: text (n,), one a frame, of a source that labels frames.
+            times: float64 (n,), where the source knows them.
         """
         stored = self._checked(frames, ends)
+        if stored is not None and tags is not None:
+            self._append_beside("tags", self._numbered(tags))
+        if stored is not None and times is not None and self._keeps_times:
+            self._append_beside("times", np.asarray(times, np.float64))
         rows = len(frames) if frames.ndim else 0
         data = memoryview(b"") if stored is None or not stored.size else stored.data.cast("B")
         row_bytes = len(data) // max(1, rows)
@@ -176,6 +193,22 @@ class Sink:
             self._frames = Growing(self.folder / f"{self.kind}.npy", stored.dtype, stored.shape[1:])
         self._frames.append(stored)
 
+    def _numbered(self, tags: Array) -> Integers:
+        """Tags by number; a tag never seen before gets the next one."""
+        names, inverse = np.unique(tags, return_inverse=True)
+        numbers = [self.tags.setdefault(str(name), len(self.tags)) for name in names]
+        return np.array(numbers, np.int64)[inverse]
+
+    def _append_beside(self, name: str, array: Array) -> None:
+        if self.folder is not None:
+            if name not in self._beside:
+                self._beside[name] = Growing(self.folder / f"{name}.npy", array.dtype, ())
+            self._beside[name].append(np.ascontiguousarray(array))
+
+    def beside(self, name: str) -> Array | None:
+        """``tags`` or ``times`` of all frames, mapped; None where the source gave none."""
+        return self._beside[name].read() if name in self._beside else None
+
     def _look(self, frames: Array, ends: Sequence[int] | Integers) -> bool:
         """Note NaN, infinities and values beyond float32, by item."""
         if frames.dtype.kind != "f":
@@ -217,4 +250,6 @@ class Sink:
 
     def close(self) -> Array:
         """All frames, mapped; none where there was none that could be stored."""
+        for grown in self._beside.values():
+            grown.close()
         return np.zeros((0, 0), np.float32) if self._frames is None else self._frames.read()

@@ -12,14 +12,29 @@ from typing import Any, Protocol, cast
 
 from ..raw import Raw
 from ..sink import Sink
-from . import npz, python, sktime
+from . import npz, python, sktime, tables
 
-_SOURCES = {"npz": npz, "python": python, "sktime": sktime}
+_SOURCES = {
+    "arrow": tables,
+    "csv": tables,
+    "npz": npz,
+    "parquet": tables,
+    "python": python,
+    "sktime": sktime,
+}
+
+
+_TOKENS = ("text",)
 
 
 class Source(Protocol):
     def read(self, options: Mapping[str, Any], folder: Path, sink: Sink) -> tuple[Raw, dict[str, Any]]: ...
     def digest(self, options: Mapping[str, Any], folder: Path) -> dict[str, Any]: ...
+
+
+def kind_of(options: Mapping[str, Any]) -> str:
+    """``values`` or ``tokens``: what the frames of a source are."""
+    return "tokens" if options["source"] in _TOKENS else "values"
 
 
 def source(name: str) -> Source:

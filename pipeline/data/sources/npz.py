@@ -47,6 +47,7 @@ def read(options: Mapping[str, Any], folder: Path, sink: Sink) -> tuple[Raw, dic
         layout = _layout(archive.headers, name)
         frames, ends, *_ = _LAYOUTS[layout]
         arrays = {key: archive.array(key) for key in (ends, "labels", *_OPTIONAL) if key in archive}
+        sink.features = _names(arrays, "features")
         pour = _ragged if layout == "ragged" else _padded
         pour(archive, archive.headers[frames].shape, arrays[ends].astype(np.int64), sink)
         digest = {"file": sha256(file)}  # after reading: a file that changed meanwhile has another digest
