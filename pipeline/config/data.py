@@ -103,11 +103,14 @@ class NpzData(Splits):
     ]
 
 
+Paths = Text | Annotated[tuple[Text, ...], Field(min_length=1), Distinct]
+
+
 class Files(Splits):
     """Files of your own."""
 
     path: Annotated[
-        Text | Annotated[tuple[Text, ...], Field(min_length=1), Distinct],
+        Paths,
         Field(
             description="a file, a pattern such as logs/*.csv, or a list of them; relative to the YAML's folder",
             examples=["log.csv"],
@@ -157,6 +160,62 @@ class ArrowData(TableData):
     source: Literal["arrow"]
 
 
+class PartPaths(Options):
+    """Files by split, where the source has its own."""
+
+    train: Annotated[Paths, Field(description="of the training split")]
+    validation: Annotated[Paths | None, Field(description="of the validation split")] = None
+    test: Annotated[Paths | None, Field(description="of the test split")] = None
+
+
+class TextData(Splits):
+    """Plain text in UTF-8, as tokens; the vocabulary is that of the training split."""
+
+    source: Literal["text"]
+    path: Annotated[Paths | PartPaths, Field(description="files, or files by split", examples=["input.txt"])]
+    unit: Annotated[
+        Literal["characters", "words", "bpe"],
+        Field(description="what a token is; bpe: pieces of words, learned by the tokenizers package"),
+    ] = "characters"
+    items: Annotated[
+        Literal["file", "line", "tagged"],
+        Field(
+            description="what a sequence is: a file (cut it into windows), a line, or lines of token, tab and tag up "
+            "to a blank one"
+        ),
+    ] = "file"
+    vocabulary: Annotated[int | None, Field(ge=2, description="tokens at most, the most frequent ones")] = None
+    min_count: Annotated[int, Field(ge=1, description="occurrences in training from which a token is known")] = 1
+
+
+class Mel(Options):
+    """Logarithms of the power in bands of the mel scale, computed by librosa as the data are read."""
+
+    kind: Literal["log-mel", "mfcc"]
+    bands: Annotated[int, Field(ge=4, le=256, description="mel bands")] = 40
+    coefficients: Annotated[int, Field(ge=2, le=256, description="of mfcc; at most the bands")] = 13
+    window_ms: Annotated[float, Field(gt=0, le=1000, description="stretch of sound under one frame")] = 25.0
+    hop_ms: Annotated[float, Field(gt=0, le=1000, description="from one frame to the next")] = 10.0
+
+
+class AudioData(Splits):
+    """Recordings: a folder of folders by label, a csv that names the files, or an npz of samples end to end."""
+
+    source: Literal["audio"]
+    path: Annotated[
+        Text,
+        Field(
+            description="a folder (label/take.wav), a csv with columns file, label, group and split, or an npz with "
+            "audio, offsets, label and sample_rate",
+            examples=["recordings"],
+        ),
+    ]
+    group: Annotated[Text | None, Field(description="of an npz: the array that names the group")] = None
+    front_end: Annotated[
+        Mel | None, Field(description="left out: the samples themselves, one channel from -1 to 1")
+    ] = None
+
+
 class PythonData(Splits):
     """A function of your own that returns the sequences. It runs as your code, with your rights."""
 
@@ -179,5 +238,6 @@ class PythonData(Splits):
 
 
 DataSource = Annotated[
-    SktimeData | NpzData | CsvData | ParquetData | ArrowData | PythonData, Field(discriminator="source")
+    SktimeData | NpzData | CsvData | ParquetData | ArrowData | TextData | AudioData | PythonData,
+    Field(discriminator="source"),
 ]

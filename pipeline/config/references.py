@@ -7,7 +7,7 @@ from importlib.machinery import PathFinder
 from pathlib import Path
 
 from ..errors import ConfigError, Fault
-from .data import Files, NpzData, PythonData
+from .data import Files, NpzData, PartPaths, PythonData, TextData
 from .loader import Loaded
 from .nearest import nearest
 
@@ -28,9 +28,8 @@ def _missing(loaded: Loaded) -> Iterator[Fault]:
     named: list[tuple[str, str]] = []
     if isinstance(data, NpzData):
         named.append(("data.path", data.path))
-    if isinstance(data, Files):
-        paths = [data.path] if isinstance(data.path, str) else list(data.path)
-        named += [("data.path", path) for path in paths if not has_magic(path)]
+    if isinstance(data, Files | TextData):
+        named += [("data.path", path) for path in _paths(data.path) if not has_magic(path)]
     if isinstance(data, PythonData):
         named += [(f"data.files[{index}]", name) for index, name in enumerate(data.files)]
         if not _importable(data.entry.partition(":")[0], loaded.folder):
@@ -42,6 +41,12 @@ def _missing(loaded: Loaded) -> Iterator[Fault]:
         named.append(("teacher.weights", teacher.weights))
     for path, name in named:
         yield from _missing_file(loaded, path, name)
+
+
+def _paths(given: str | tuple[str, ...] | PartPaths | None) -> list[str]:
+    if isinstance(given, PartPaths):
+        return [path for part in (given.train, given.validation, given.test) for path in _paths(part)]
+    return [given] if isinstance(given, str) else list(given or ())
 
 
 def _missing_file(loaded: Loaded, path: str, name: str) -> Iterator[Fault]:

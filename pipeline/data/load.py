@@ -20,6 +20,7 @@ from .prepare import Prepared, from_options, transforms
 from .raw import SPLITS, Array, Found, Raw
 from .sources import kind_of, source
 from .splits import Splits, assign, in_time
+from .vocabulary import RENUMBERED, learned
 from .windows import Stretches, by_time, check_order, shortened, truncated, windowed
 
 
@@ -160,6 +161,9 @@ class _Loading:
             checks.note_duplicates(raw, answered.labels, splits, scan, policy, found)
         if found.faults:
             raise InputRejected(found.faults)
+        vocabulary = raw.vocabulary
+        if self.sink.kind == "tokens" and not raw.learned:
+            vocabulary = self._learn_vocabulary(train)
         split = {name: self._sequences(answered, part, names) for name, part in parts.items()}
         return Dataset(
             split["train"],
@@ -171,7 +175,7 @@ class _Loading:
             std=std,
             source=raw.kind,
             findings=tuple(found.findings),
-            vocabulary=raw.vocabulary,
+            vocabulary=vocabulary,
             device=self._device(),
         )
 
@@ -179,6 +183,22 @@ class _Loading:
         return Sequences(
             self.frames, part.starts, part.lengths, answered.of(self.frames, part.owners, names, self.sink)
         )
+
+    def _learn_vocabulary(self, train: Stretches) -> tuple[str, ...]:
+        """Number tokens anew, by how often training has them; what it has not (often enough) is unknown."""
+        size = self.options.get("vocabulary")
+        names, number = learned(self.frames, train, self.raw.vocabulary, size, self.options.get("min_count") or 1)
+        stored = np.lib.format.open_memmap(self.frames.filename, "r+")  # type: ignore[attr-defined]  # a mapped file
+        unknown = 0
+        for start in range(0, len(stored), RENUMBERED):
+            block = number[stored[start : start + RENUMBERED]]
+            stored[start : start + RENUMBERED] = block
+            unknown += int((block == 0).sum())
+        stored.flush()
+        if unknown:
+            share = f"{unknown:,} of {len(stored):,} tokens"
+            self.found.finding("info", "data", f"{share} are not in the vocabulary of training: {names[0]}.")
+        return names
 
     def _channels(self) -> int:
         width = self.frames.shape[1] if self.frames.ndim == 2 else 1

@@ -16,6 +16,7 @@ Finding: TypeAlias = dict[str, str]  # severity ("info" or "warning"), subject, 
 
 SplitName = Literal["train", "validation", "test"]
 SPLITS: tuple[SplitName, ...] = ("train", "validation", "test")
+UNLABELLED = ("next", "same", "horizon", "tag")  # tasks that need no label of the whole item
 EXAMPLES = 3  # shown of each kind of fault; the rest is counted
 
 
@@ -37,6 +38,7 @@ class Raw:
         times: float64 (items, 2), time of the first and the last frame, in seconds or whatever the source counts.
         units: channel -> unit.
         vocabulary: text of each token.
+        learned: whether the vocabulary stands, or is to be made of what training has.
         device: what a device has to do to its input that the source did, by name.
         typed: whether the source chose the number type; text formats do not.
         findings: what the reader noticed and a reader of the report must know.
@@ -55,6 +57,7 @@ class Raw:
     times: Array | None = None
     units: Mapping[str, str] = field(default_factory=dict)
     vocabulary: tuple[str, ...] = ()
+    learned: bool = True
     device: Mapping[str, Any] = field(default_factory=dict)
     typed: bool = True
     findings: tuple[Finding, ...] = ()

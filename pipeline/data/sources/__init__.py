@@ -12,15 +12,17 @@ from typing import Any, Protocol, cast
 
 from ..raw import Raw
 from ..sink import Sink
-from . import npz, python, sktime, tables
+from . import audio, npz, python, sktime, tables, text
 
 _SOURCES = {
     "arrow": tables,
+    "audio": audio,
     "csv": tables,
     "npz": npz,
     "parquet": tables,
     "python": python,
     "sktime": sktime,
+    "text": text,
 }
 
 

@@ -18,7 +18,7 @@ import numpy as np
 from ...errors import InputRejected
 from ..archive import Archive, Header
 from ..files import open_regular, sha256
-from ..raw import Array, Finding, Found, Integers, Raw, counted, first, listed
+from ..raw import UNLABELLED, Array, Finding, Found, Integers, Raw, counted, first, listed
 from ..sink import Sink
 
 _LAYOUTS = {"ragged": ("values", "offsets", "labels"), "padded": ("frames", "lengths", "labels")}
@@ -44,7 +44,7 @@ def read(options: Mapping[str, Any], folder: Path, sink: Sink) -> tuple[Raw, dic
     name = Path(options["path"]).name
     with open_regular(folder / options["path"], "data.path", options["path"]) as file:
         archive = Archive(file, name, streamed=("values", "frames"))
-        layout = _layout(archive.headers, name)
+        layout = _layout(archive.headers, name, options.get("wanted") in UNLABELLED)
         frames, ends, *_ = _LAYOUTS[layout]
         arrays = {key: archive.array(key) for key in (ends, "labels", *_OPTIONAL) if key in archive}
         sink.features = _names(arrays, "features")
@@ -55,7 +55,7 @@ def read(options: Mapping[str, Any], folder: Path, sink: Sink) -> tuple[Raw, dic
         name=name,
         kind=f"npz {name}",
         count=len(arrays[ends]) - (layout == "ragged"),
-        labels=arrays["labels"],
+        labels=arrays.get("labels"),
         groups=_texts(arrays, "groups"),
         split=_split(arrays),
         features=_names(arrays, "features"),
@@ -70,13 +70,13 @@ def digest(options: Mapping[str, Any], folder: Path) -> dict[str, Any]:
         return {"file": sha256(file)}
 
 
-def _layout(headers: Mapping[str, Header], where: str) -> str:
+def _layout(headers: Mapping[str, Header], where: str, unlabelled: bool) -> str:
     """Which layout it is, once all headers agree with it."""
     found = Found()
     known = {name for needed in _LAYOUTS.values() for name in needed} | set(_OPTIONAL)
     layout = "padded" if "frames" in headers and "values" not in headers else "ragged"
     other = "values" if layout == "padded" else "frames"
-    missing = [name for name in _LAYOUTS[layout] if name not in headers]
+    missing = [name for name in _LAYOUTS[layout] if name not in headers and not (unlabelled and name == "labels")]
     spare = [name for name in headers if name not in known]
     for name in missing:
         near = difflib.get_close_matches(name, spare, 1, 0.6)

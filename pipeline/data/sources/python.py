@@ -4,6 +4,7 @@ The function gets ``arguments`` and returns an iterable of dicts, one a sequence
 
     frames  (T, F) numbers      label  text or integer
     group   optional            split  optional: 'train', 'validation', 'test'
+    tags    (T,) text or integers, for a task that labels frames; then, and where frames are foreseen, without label
 
 This is the user's code and runs with the user's rights; nothing here is a sandbox. What it raises is named as its own,
 with file and line. What it prints goes to stderr.
@@ -26,12 +27,13 @@ import numpy as np
 from ...errors import ConfigError, Fault, InputRejected, StageFailed
 from ..files import open_regular, sha256
 from ..modules import source_files
-from ..raw import Found, Raw, counted, first, listed, quoted
+from ..raw import UNLABELLED, Found, Raw, counted, first, listed, quoted
 from ..sink import Sink
 
 _WHERE = "data.entry"
 _END = object()
 _REQUIRED, _OPTIONAL = ("frames", "label"), ("group", "split")
+_MORE = ("tags",)
 
 
 def read(options: Mapping[str, Any], folder: Path, sink: Sink) -> tuple[Raw, dict[str, Any]]:
@@ -46,7 +48,7 @@ def read(options: Mapping[str, Any], folder: Path, sink: Sink) -> tuple[Raw, dic
         if isinstance(returned, (str, bytes, Mapping)) or not isinstance(returned, Iterable):
             got = type(returned).__name__
             raise InputRejected(Fault("data.layout", entry, "must return an iterable of dicts", got))
-        return _collect(_items(returned, entry, folder), entry, sink), code
+        return _collect(_items(returned, entry, folder), entry, sink, options.get("wanted", "class")), code
 
 
 def _items(returned: Iterable[Any], entry: str, folder: Path) -> Iterator[Any]:
@@ -171,24 +173,30 @@ class _UserCode:
         return path.is_relative_to(self.folder) and "site-packages" not in path.parts
 
 
-def _collect(given: Iterable[Any], entry: str, sink: Sink) -> Raw:
+def _collect(given: Iterable[Any], entry: str, sink: Sink, wanted: str) -> Raw:
     """The dicts' frames into the sink, the rest as a Raw; one fault a kind for those that are not in form."""
     problems: dict[str, list[str]] = {}
     kept: dict[str, list[Any]] = {key: [] for key in ("label", *_OPTIONAL)}
     count = 0
     for index, item in enumerate(given):
         count += 1
-        problem = _item_problem(item)
+        problem = _item_problem(item, wanted)
         frames = None
         if problem is None:
             try:
                 frames = np.asarray(item["frames"])
+                tags = np.asarray(item["tags"], str) if wanted == "tag" else None
             except (ValueError, TypeError, RuntimeError) as error:  # nested lists of unequal length, a CUDA tensor
                 problem = ("must hold 'frames' that make an array", str(error).splitlines()[0][:160])
         if problem is not None:
             problems.setdefault(problem[0], []).append(f"item {index}: {problem[1]}")
         elif frames is not None and not problems:
-            sink.item(frames)
+            rows = len(frames) if frames.ndim else 0
+            if tags is not None and tags.shape != (rows,):
+                rule = "must yield one tag a frame"
+                problems.setdefault(rule, []).append(f"item {index}: tags {tags.shape} for {rows} frames")
+                continue
+            sink.feed(frames, (rows,), tags)
             for key, column in kept.items():
                 column.append(item.get(key))
     found = Found()
@@ -205,17 +213,18 @@ def _collect(given: Iterable[Any], entry: str, sink: Sink) -> Raw:
         name=entry,
         kind=f"python {entry}",
         count=count,
-        labels=kept["label"],
+        labels=None if wanted in UNLABELLED else kept["label"],
         groups=_texts(kept["group"]),
         split=_texts(kept["split"]),
     )
 
 
-def _item_problem(item: object) -> tuple[str, str] | None:
+def _item_problem(item: object, wanted: str) -> tuple[str, str] | None:
     if not isinstance(item, Mapping):
         return "must yield dicts", type(item).__name__
-    missing = [key for key in _REQUIRED if key not in item]
-    unknown = [str(key) for key in item if key not in (*_REQUIRED, *_OPTIONAL)]
+    required = ("frames", "tags") if wanted == "tag" else _REQUIRED[:1] if wanted in UNLABELLED else _REQUIRED
+    missing = [key for key in required if key not in item]
+    unknown = [str(key) for key in item if key not in (*_REQUIRED, *_OPTIONAL, *_MORE)]
     if missing:
         rule = f"must yield dicts with {listed([repr(key) for key in missing])}"
         return rule, f"has {quoted(sorted(map(str, item))) or 'nothing'}"

@@ -8,15 +8,14 @@ Several files (a list, or a glob in the order of their names) are read as one ta
 are read. A chunk of rows is in memory at a time, whatever the size of the files.
 """
 
-import glob
 from collections.abc import Iterator, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...errors import ConfigError, EnvironmentFault, Fault, InputRejected
+from ...errors import EnvironmentFault, Fault, InputRejected
 from ..columns import Chosen, choose
-from ..files import open_regular, sha256
+from ..files import expand, open_regular, sha256
 from ..mapped import BLOCK_BYTES
 from ..raw import Found, Raw, counted
 from ..sink import Sink
@@ -34,7 +33,7 @@ def read(options: Mapping[str, Any], folder: Path, sink: Sink) -> tuple[Raw, dic
     _require_arrow()
     import pyarrow as pa
 
-    paths = _paths(options, folder)
+    paths = expand(options["path"], folder)
     found = Found()
     name = paths[0].name if len(paths) == 1 else f"{paths[0].name} and {counted(len(paths) - 1, 'more file')}"
     sink.exact = options["source"] == "csv"
@@ -58,7 +57,7 @@ def read(options: Mapping[str, Any], folder: Path, sink: Sink) -> tuple[Raw, dic
             said = str(error).splitlines()[0][:300]
             rule = f"must be a readable {options['source']} file"
             raise InputRejected(Fault("data.file", path.name, rule, hint=said)) from error
-    if rows is None or chosen is None:  # _paths gives one at least
+    if rows is None or chosen is None:  # expand gives one at least
         raise AssertionError(name)
     raw = rows.finish(name, f"{options['source']} {name}")
     return raw, {"files": [_sha256(path, options) for path in paths]}
@@ -67,7 +66,7 @@ def read(options: Mapping[str, Any], folder: Path, sink: Sink) -> tuple[Raw, dic
 def digest(options: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     """SHA-256 of every file, in the order in which they are read."""
     _require_arrow()
-    return {"files": [_sha256(path, options) for path in _paths(options, folder)]}
+    return {"files": [_sha256(path, options) for path in expand(options["path"], folder)]}
 
 
 def _require_arrow() -> None:
@@ -84,24 +83,6 @@ def _require_arrow() -> None:
 def _sha256(path: Path, options: Mapping[str, Any]) -> str:
     with open_regular(path, "data.path", path.name) as file:
         return sha256(file)
-
-
-def _paths(options: Mapping[str, Any], folder: Path) -> list[Path]:
-    """The files, those of a glob by name."""
-    given = options["path"]
-    patterns = [given] if isinstance(given, str) else list(given)
-    paths: list[Path] = []
-    for pattern in patterns:
-        if glob.has_magic(pattern):
-            found = sorted(glob.glob(pattern, root_dir=folder, recursive=True))
-            if not found:
-                rule = "must match a file"
-                raise ConfigError(Fault("data.missing-file", "data.path", rule, repr(pattern), "no file does"))
-            paths += [folder / name for name in found]
-        else:
-            with open_regular(folder / pattern, "data.path", pattern):
-                paths.append(folder / pattern)
-    return paths
 
 
 def _difference(one: Chosen, other: Chosen) -> str:

@@ -33,13 +33,16 @@ def filled(section: dict) -> dict:
     return TypeAdapter(DataSource).validate_python(section, strict=False).model_dump(mode="json")
 
 
-@pytest.mark.parametrize("section", SECTIONS, ids=[f"{number} {section['source']}" for number, section in enumerate(SECTIONS)])
+@pytest.mark.parametrize(
+    "section", SECTIONS, ids=[f"{number} {section['source']}" for number, section in enumerate(SECTIONS)]
+)
 def test_the_examples_load(section: dict, folder: Path) -> None:
     if section["source"] == "sktime":
         pytest.importorskip("sktime")
     if section["source"] in ("csv", "parquet", "arrow"):
         pytest.importorskip("pyarrow")
-    dataset = load_source(filled(section), folder, 7)
+    wanted = {"kind": "next"} if section["source"] == "text" else {"kind": "class"}
+    dataset = load_source(filled(section), folder, 7, wanted=wanted)
     assert len(dataset.train) > len(dataset.test) > 0 or section["source"] == "sktime"
 
 
@@ -48,7 +51,7 @@ def test_every_code_is_documented_and_every_documented_code_exists() -> None:
     raised = set(re.findall(r'"(data\.[a-z-]+)", ', code))
     raised |= {f"data.{name}" for name in re.findall(r'\.fault\(\s*"([a-z-]+)"', code)}
     raised |= {f"data.{name}" for name in re.findall(r'return "(file|dtype)", "must', code)}
-    names = "path name entry source test validation arguments features units transforms folds missing"
+    names = "path name entry source test validation arguments features units unit transforms folds missing"
     options = {f"data.{name}" for name in names.split()}
     documented = set(re.findall(r"`(data\.[a-z-]+)`", TEXT)) - (options - {"data.arguments"})
     assert raised - options | {"data.arguments"} == documented | {"data.stored"}
