@@ -26,7 +26,8 @@ from .console import fail
 #: Every command, in the order in which a newcomer meets them. Each is a module here with a function of that name
 #: (and, if it has some, ``EXAMPLES``), or with a Typer named ``app`` where it has sub-commands.
 COMMANDS = (
-    "init", "check", "plan", "run", "report", "export", "quantize", "verify", "inspect", "cache", "explain", "schema"
+    "init", "check", "data", "plan", "run", "report", "export", "quantize", "verify", "inspect", "cache", "explain",
+    "schema",
 )  # fmt: skip
 
 #: What typer raises for a bad command line. Its public names hold only this class's heirs.
