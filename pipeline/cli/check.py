@@ -81,7 +81,7 @@ def _data(config: "PipelineConfig") -> str:
 
 def _origin(data: "DataSource") -> str:
     """The name, function or files that the data come from."""
-    if data.source == "sktime":
+    if data.source == "sktime" or data.source == "aeon":  # each narrows the type
         return data.name
     if data.source == "python":
         return data.entry

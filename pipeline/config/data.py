@@ -93,6 +93,13 @@ class SktimeData(Splits):
     name: Annotated[Text, Field(description="the set's name in sktime", examples=["JapaneseVowels"])]
 
 
+class AeonData(Splits):
+    """A labelled set that aeon carries, read as those of sktime."""
+
+    source: Literal["aeon"]
+    name: Annotated[Text, Field(description="the set's name in aeon", examples=["ArrowHead"])]
+
+
 class NpzData(Splits):
     """A NumPy archive of your own; docs/data.md describes its arrays. Pickled objects are refused."""
 
@@ -118,14 +125,15 @@ class Files(Splits):
     ]
 
 
-class TableData(Files):
-    """A table, read by pyarrow in streams however large it is."""
+class Columns(Splits):
+    """What the columns of a table are."""
 
     layout: Annotated[
-        Literal["long", "wide"],
+        Literal["long", "wide", "nested"],
         Field(
             description="long: a row is a frame, rows of one id stand together (without an id each file is one "
-            "series); wide: a row is a sequence of one channel"
+            "series); wide: a row is a sequence of one channel; nested: a row is a sequence, its feature columns hold "
+            "lists of numbers, or one column lists of frames"
         ),
     ] = "long"
     id: Annotated[Text | None, Field(description="column that names the sequence")] = None
@@ -139,6 +147,17 @@ class TableData(Files):
     group: Annotated[Text | None, Field(description="column of the group (a speaker, a patient, a machine)")] = None
     split: Annotated[Text | None, Field(description="column of train, validation or test")] = None
     units: Annotated[dict[Text, Text], Field(default_factory=dict, description="feature: unit; noted for the device")]
+
+
+class TableData(Files, Columns):
+    """A table, read by pyarrow in streams however large it is."""
+
+
+class HuggingfaceData(Columns):
+    """A folder of Parquet or Arrow files, as data sets of the Hugging Face hub are kept; their names say the split."""
+
+    source: Literal["huggingface"]
+    path: Annotated[Text, Field(description="the folder, relative to that of the YAML file", examples=["digits"])]
 
 
 class CsvData(TableData):
@@ -238,6 +257,15 @@ class PythonData(Splits):
 
 
 DataSource = Annotated[
-    SktimeData | NpzData | CsvData | ParquetData | ArrowData | TextData | AudioData | PythonData,
+    SktimeData
+    | AeonData
+    | NpzData
+    | CsvData
+    | ParquetData
+    | ArrowData
+    | HuggingfaceData
+    | TextData
+    | AudioData
+    | PythonData,
     Field(discriminator="source"),
 ]

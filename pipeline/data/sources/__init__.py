@@ -12,12 +12,14 @@ from typing import Any, Protocol, cast
 
 from ..raw import Raw
 from ..sink import Sink
-from . import audio, npz, python, sktime, tables, text
+from . import audio, huggingface, npz, python, sktime, tables, text
 
 _SOURCES = {
     "arrow": tables,
     "audio": audio,
+    "aeon": sktime,
     "csv": tables,
+    "huggingface": huggingface,
     "npz": npz,
     "parquet": tables,
     "python": python,

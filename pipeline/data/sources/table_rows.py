@@ -13,7 +13,7 @@ from ..sink import Sink
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_ITEM_ROLES = ("label", "group", "split")
+ITEM_ROLES = ("label", "group", "split")
 
 
 class LongRows:
@@ -30,7 +30,7 @@ class LongRows:
         sink.features = chosen.features
         self.per_frame = options.get("wanted") == "tag"
         self.kept = tuple(
-            role for role in _ITEM_ROLES if role in chosen.roles and not (role == "label" and self.per_frame)
+            role for role in ITEM_ROLES if role in chosen.roles and not (role == "label" and self.per_frame)
         )
         self.items: dict[str, list[Any]] = {role: [] for role in self.kept}
         self.ids: list[str] = []
@@ -54,7 +54,7 @@ class LongRows:
         """One chunk of rows."""
         if not batch.num_rows:
             return
-        frames = _matrix(batch, self.chosen.features)
+        frames = matrix(batch, self.chosen.features)
         cuts = self._cuts(batch)
         times = self._times(batch)
         self._check_rows(batch, cuts, times)
@@ -185,66 +185,25 @@ class LongRows:
             kind=kind,
             count=len(self.ids),
             labels=self.items.get("label"),
-            groups=_all_text(self.items.get("group")),
-            split=_all_text(self.items.get("split")),
+            groups=all_text(self.items.get("group")),
+            split=all_text(self.items.get("split")),
             features=self.chosen.features,
-            parts=() if has_ids or len(self.parts) < 2 else tuple(self.parts),
+            parts=() if len(self.parts) < 2 else tuple(self.parts),
             ids=tuple(self.ids) if has_ids else None,
             times=np.array(self.spans, np.float64).reshape(-1, 2) if self.spans else None,
             units=self.chosen.units,
-            findings=_unread(self.chosen, name),
+            findings=unread(self.chosen, name),
         )
 
 
-class WideRows:
-    """Rows that are sequences of one channel: the feature columns are the frames; empty cells at the end cut it."""
-
-    def __init__(self, chosen: Chosen, sink: Sink, options: Mapping[str, Any]) -> None:
-        self.chosen, self.sink = chosen, sink
-        self.items: dict[str, list[Any]] = {role: [] for role in (*_ITEM_ROLES, "id") if role in chosen.roles}
-        self.count = 0
-        self.parts: list[tuple[str, int]] = []
-
-    def file(self, name: str) -> None:
-        """Rows of another file follow."""
-        self.parts.append((name, self.count))
-
-    def add(self, batch: "pa.RecordBatch") -> None:
-        """One chunk of rows."""
-        frames = _matrix(batch, self.chosen.features)
-        known = ~np.isnan(frames) if frames.dtype.kind == "f" else np.ones(frames.shape, np.bool_)
-        lengths = frames.shape[1] - np.argmax(known[:, ::-1], axis=1)
-        lengths[~known.any(axis=1)] = 0
-        kept = np.arange(frames.shape[1]) < lengths[:, None]
-        self.sink.feed(frames[kept][:, None], np.cumsum(lengths))
-        for role, values in self.items.items():
-            values += batch.column(self.chosen.roles[role]).to_pylist()
-        self.count += batch.num_rows
-
-    def finish(self, name: str, kind: str) -> Raw:
-        """What is known of the items."""
-        ids = self.items.get("id")
-        return Raw(
-            name=name,
-            kind=kind,
-            count=self.count,
-            labels=self.items.get("label"),
-            groups=_all_text(self.items.get("group")),
-            split=_all_text(self.items.get("split")),
-            parts=() if len(self.parts) < 2 else tuple(self.parts),
-            ids=None if ids is None else tuple(map(str, ids)),
-            findings=_unread(self.chosen, name),
-        )
-
-
-def _unread(chosen: Chosen, name: str) -> tuple[Finding, ...]:
+def unread(chosen: Chosen, name: str) -> tuple[Finding, ...]:
     text = f"{name} also holds {listed(chosen.unread)}, which nothing reads."
     return ({"severity": "info", "subject": "data", "text": text},) if chosen.unread else ()
 
 
-def _matrix(batch: "pa.RecordBatch", names: tuple[str, ...]) -> Array:
+def matrix(batch: "pa.RecordBatch", names: tuple[str, ...]) -> Array:
     """Columns side by side (rows, columns), in float32 where that holds them all."""
-    columns = [_numbers(batch.column(name)) for name in names]
+    columns = [numbers(batch.column(name)) for name in names]
     kind = np.result_type(*(column.dtype for column in columns))
     frames = np.empty((batch.num_rows, len(columns)), kind if kind.kind in "fiu" else np.float32)
     for index, column in enumerate(columns):
@@ -252,7 +211,7 @@ def _matrix(batch: "pa.RecordBatch", names: tuple[str, ...]) -> Array:
     return frames
 
 
-def _numbers(column: "pa.Array") -> Array:
+def numbers(column: "pa.Array") -> Array:
     """A column as numbers, missing ones as NaN."""
     import pyarrow as pa
 
@@ -275,5 +234,5 @@ def _indices(rows: Array) -> "pa.Array":
     return pa.array(rows)
 
 
-def _all_text(values: list[Any] | None) -> list[str] | None:
+def all_text(values: list[Any] | None) -> list[str] | None:
     return None if values is None else [str(value) for value in values]

@@ -3,6 +3,7 @@
     long   a row is a frame; rows of one ``id`` stand together, and ``time`` rises within them. Without ``id`` all rows
            of a file are one series.
     wide   a row is a sequence of one channel; the feature columns are its frames.
+    nested a row is a sequence whose cells are lists: a channel a column, or a column of lists of frames.
 
 Several files (a list, or a glob in the order of their names) are read as one table. Only the columns that are named
 are read. A chunk of rows is in memory at a time, whatever the size of the files.
@@ -19,12 +20,19 @@ from ..files import expand, open_regular, sha256
 from ..mapped import BLOCK_BYTES
 from ..raw import Found, Raw, counted
 from ..sink import Sink
-from .table_rows import LongRows, WideRows
+from .table_items import NestedRows, WideRows
+from .table_rows import LongRows
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 _CSV_BLOCK_BYTES = 8 * 2**20
+_NESTED_ROWS = 1024  # each is a sequence of unknown length
+_LAYOUTS: dict[str, type[LongRows] | type[WideRows] | type[NestedRows]] = {
+    "long": LongRows,
+    "wide": WideRows,
+    "nested": NestedRows,
+}
 _TEXTS = ("id", "label", "group", "split")
 
 
@@ -37,7 +45,7 @@ def read(options: Mapping[str, Any], folder: Path, sink: Sink) -> tuple[Raw, dic
     found = Found()
     name = paths[0].name if len(paths) == 1 else f"{paths[0].name} and {counted(len(paths) - 1, 'more file')}"
     sink.exact = options["source"] == "csv"
-    rows: LongRows | WideRows | None = None
+    rows: LongRows | WideRows | NestedRows | None = None
     chosen: Chosen | None = None
     for path in paths:
         try:
@@ -49,7 +57,7 @@ def read(options: Mapping[str, Any], folder: Path, sink: Sink) -> tuple[Raw, dic
                 rule = f"must have the feature columns of {paths[0].name}"
                 raise InputRejected(Fault("data.layout", path.name, rule, _difference(chosen, mine)))
             chosen = chosen or mine
-            rows = rows or (LongRows if options["layout"] == "long" else WideRows)(chosen, sink, options)
+            rows = rows or _LAYOUTS[options["layout"]](chosen, sink, options)
             rows.file(path.name)
             for batch in _batches(path, options, chosen):
                 rows.add(batch)
@@ -97,6 +105,14 @@ def _columns(path: Path, options: Mapping[str, Any]) -> tuple[list[str], set[str
 
     with open_regular(path, "data.path", path.name):
         schema = _schema(path, options)
+    if options["layout"] == "nested":
+        return list(schema.names), {
+            field.name
+            for field in schema
+            if pa.types.is_list(field.type)
+            or pa.types.is_large_list(field.type)
+            or pa.types.is_fixed_size_list(field.type)
+        }
     numeric = {
         field.name
         for field in schema
@@ -137,6 +153,7 @@ def _batches(path: Path, options: Mapping[str, Any], chosen: Chosen) -> Iterator
     import pyarrow as pa
 
     rows = max(1, BLOCK_BYTES // (8 * max(1, len(chosen.read))))
+    rows = min(rows, _NESTED_ROWS) if options["layout"] == "nested" else rows
     if options["source"] == "parquet":
         from pyarrow import parquet
 

@@ -63,7 +63,7 @@ def test_a_place_is_named_by_its_file(vowels: dict[str, Any], tmp_path: Path, mo
         if "_TEST" in path.name:
             body = "?" + body[body.index(",") :]
         (folder / path.name).write_text(head + mark + body)
-    monkeypatch.setattr(source, "bundled", lambda: {"JapaneseVowels": folder})
+    monkeypatch.setattr(source, "bundled", lambda package: {"JapaneseVowels": folder})
     with pytest.raises(InputRejected) as caught:
         load_source(vowels, tmp_path, 7)
     assert "frames of the test split must be finite; got 1 NaN, in 1 of 370 items" in str(caught.value)
@@ -107,3 +107,15 @@ def test_the_baseline(vowels: dict[str, Any], tmp_path: Path) -> None:
     assert result.accuracy == (result.predictions == dataset.test.labels).mean()
     again = mean_std_logistic_regression(dataset)
     np.testing.assert_array_equal(result.probabilities, again.probabilities)
+
+
+def test_aeon_is_read_alike(vowels: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its sets lie where sktime's do, in the same format."""
+    real = source.find_spec("sktime")
+    monkeypatch.setattr(source, "find_spec", lambda name: real if name == "aeon" else None)
+    options = {**vowels, "source": "aeon"}
+    dataset = load_source(options, tmp_path, 7, source_digest(options, tmp_path))
+    assert dataset.source == "aeon JapaneseVowels"
+    assert len(dataset.test) == 370
+    with pytest.raises(InputRejected, match="this is a regression set"):
+        load_source({**options, "name": "Tecator"}, tmp_path, 7)

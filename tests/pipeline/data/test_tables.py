@@ -279,3 +279,46 @@ def test_even_time_steps(tmp_path: Path) -> None:
     assert dataset.device["resample"] == {"rate_hz": 4.0}
     said = refused(tmp_path, columns(), transforms=steps, time=None)
     assert "data.transforms.resample needs the time of every frame" in said
+
+
+def nested(as_lists: bool) -> dict[str, Any]:
+    frames = [np.arange(2 * n, dtype=np.float64).reshape(n, 2) + i for i, n in enumerate(LENGTHS)]
+    table: dict[str, Any] = {"y": ["a", "b"] * 12}
+    if as_lists:
+        return table | {"steps": [item.tolist() for item in frames]}
+    return table | {"x0": [item[:, 0].tolist() for item in frames], "x1": [item[:, 1].tolist() for item in frames]}
+
+
+@pytest.mark.parametrize("as_lists", [True, False])
+def test_rows_that_hold_lists(as_lists: bool, tmp_path: Path) -> None:
+    write(tmp_path, "parquet", nested(as_lists))
+    share = {"fraction": 0.25, "by": "class"}
+    options = chosen(
+        "parquet", layout="nested", id=None, time=None, split=None, label="y", test=share, validation=share
+    )
+    dataset = load_source(options, tmp_path, 7)
+    assert dataset.features == (("steps0", "steps1") if as_lists else ("x0", "x1"))
+    every = np.sort(np.concatenate([dataset.split(name).lengths for name in ("train", "validation", "test")]))
+    assert every.tolist() == sorted(LENGTHS.tolist())
+    assert dataset.train.values[: LENGTHS[0]].tolist() == np.arange(2.0 * LENGTHS[0]).reshape(-1, 2).tolist()
+
+
+def test_lists_of_unequal_length(tmp_path: Path) -> None:
+    table = nested(False)
+    table["x1"][4] = table["x1"][4][:-1]
+    changes = {"layout": "nested", "id": None, "time": None, "split": None, "label": "y"}
+    assert "x1 must hold lists as long as those of x0; got 6 and 7 in row 5" in refused(tmp_path, table, **changes)
+
+
+def test_a_folder_as_the_hub_keeps_it(tmp_path: Path) -> None:
+    rows = nested(True)
+    (tmp_path / "set" / "data").mkdir(parents=True)
+    for name, low, high in (("train-0", 0, 9), ("train-1", 9, 16), ("valid-0", 16, 20), ("test-0", 20, 24)):
+        write(tmp_path / "set" / "data", "parquet", {key: column[low:high] for key, column in rows.items()}, name)
+    options = chosen("huggingface", "set", layout="nested", id=None, time=None, split=None, label="y")
+    dataset = load_source(options, tmp_path, 7, source_digest(options, tmp_path))
+    assert dataset.source == "huggingface set"
+    assert [len(dataset.train), len(dataset.validation), len(dataset.test)] == [16, 4, 4]
+    assert dataset.test.lengths.tolist() == LENGTHS[20:].tolist()
+    with pytest.raises(ConfigError, match="must name a folder with Parquet or Arrow files"):
+        source_digest({**options, "path": "elsewhere"}, tmp_path)
