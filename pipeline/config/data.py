@@ -71,7 +71,9 @@ class Splits(Options):
     ] = "error"
     duplicates: Annotated[
         Literal["warn", "error"],
-        Field(description="the same item, bit for bit, in two splits: a finding of the report, or a fault"),
+        Field(
+            description="the same item in two splits, bit for bit or to three digits: a finding of the report, or a fault"
+        ),
     ] = "warn"
     transforms: Annotated[Transforms, Field(description="select, resample, truncate, window, normalise")] = ()
 

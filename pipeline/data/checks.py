@@ -10,7 +10,7 @@ from itertools import combinations
 import numpy as np
 
 from .labels import Labels
-from .raw import EXAMPLES, SPLITS, Array, Found, Raw, counted, first, listed, quoted
+from .raw import EXAMPLES, SPLITS, Array, Found, Integers, Raw, counted, first, listed, quoted
 from .sink import DIGEST_BYTES, LARGEST, Bad, Scan
 from .splits import Splits
 
@@ -193,28 +193,35 @@ def note_constant(raw: Raw, constant: Array, found: Found) -> None:
 
 
 def note_duplicates(raw: Raw, labels: Labels | None, splits: Splits, scan: Scan, policy: str, found: Found) -> None:
-    """Items of validation or test that are, bit for bit, also in training (or in each other).
+    """Items of validation or test that are also in training (or in each other), bit for bit or to three digits.
 
     ``policy``: ``error`` makes them a fault, ``warn`` a finding.
     """
-    digests = np.frombuffer(scan.digests, f"V{DIGEST_BYTES}")
     for one, other in combinations(SPLITS, 2):
-        if not np.isin(digests[splits[other]], digests[splits[one]]).any():
-            continue
-        seen = {digests[i].tobytes(): int(i) for i in reversed(splits[one])}
-        twins = [(int(i), seen[key]) for i in splits[other] if (key := digests[i].tobytes()) in seen]
-        if twins:
-            if policy == "error":
+        exact = _twins(scan.digests, splits[one], splits[other])
+        same = {item for item, _ in exact}
+        near = [twin for twin in _twins(scan.near, splits[one], splits[other]) if twin[0] not in same]
+        for twins, how in ((exact, "bit for bit"), (near, "to three digits")):
+            if twins and policy == "error":
                 got = f"{counted(len(twins), 'item')} in both"
                 where = f"{raw.name}  {one} and {other} split"
-                same = [f"{raw.item(i)} is {raw.item(twin)}" for i, twin in twins]
+                places = [f"{raw.item(i)} is {raw.item(twin)}" for i, twin in twins]
                 hint = "remove them, or accept them: data.duplicates: warn"
-                found.fault("duplicates", where, "must not share an item, bit for bit", got, first(same), hint)
-                continue
-            differ = sum(bool(labels.codes[i] != labels.codes[twin]) for i, twin in twins) if labels else 0
-            places = listed([f"{raw.item(i)} is {raw.item(twin)}" for i, twin in twins], EXAMPLES)
-            text = (
-                f"{counted(len(twins), 'item')} of {other} also in {one}, bit for bit, {differ:,} of them under "
-                f"another label: {places}. Quality on {other} is flattered."
-            )
-            found.finding("warning", "data", text)
+                found.fault("duplicates", where, f"must not share an item, {how}", got, first(places), hint)
+            elif twins:
+                differ = sum(bool(labels.codes[i] != labels.codes[twin]) for i, twin in twins) if labels else 0
+                shown = listed([f"{raw.item(i)} is {raw.item(twin)}" for i, twin in twins], EXAMPLES)
+                text = (
+                    f"{counted(len(twins), 'item')} of {other} also in {one}, {how}, {differ:,} of them under "
+                    f"another label: {shown}. Quality on {other} is flattered."
+                )
+                found.finding("warning", "data", text)
+
+
+def _twins(digests: bytearray, one: Integers, other: Integers) -> list[tuple[int, int]]:
+    """Items of ``other`` with the first item of ``one`` that has the same digest."""
+    keys = np.frombuffer(digests, f"V{DIGEST_BYTES}")
+    if not np.isin(keys[other], keys[one]).any():
+        return []
+    seen = {keys[i].tobytes(): int(i) for i in reversed(one)}
+    return [(int(i), seen[key]) for i in other if (key := keys[i].tobytes()) in seen]

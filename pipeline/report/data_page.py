@@ -11,9 +11,9 @@ _WIDE, _HIGH = 360.0, 60.0
 _STYLE = Markup(
     "body{font:14px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:60rem;padding:0 1rem;color:#1c2430;"
     "background:#fff}table{border-collapse:collapse;margin:1rem 0}td,th{padding:.15rem .8rem;text-align:right;"
-    "border-bottom:1px solid #8884}td:first-child,th:first-child{text-align:left}path{fill:none;stroke:#2563a8;"
+    "border-bottom:1px solid #8884}td:first-child,th:first-child{text-align:left}polyline{fill:none;stroke:#2563a8;"
     "stroke-width:1.5}svg{width:22rem;display:block}li.warning{font-weight:600}"
-    "@media(prefers-color-scheme:dark){body{color:#e4e8ee;background:#14181e}path{stroke:#7db2ea}}"
+    "@media(prefers-color-scheme:dark){body{color:#e4e8ee;background:#14181e}polyline{stroke:#7db2ea}}"
 )
 
 

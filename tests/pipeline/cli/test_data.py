@@ -60,7 +60,7 @@ def test_html_is_whole_and_escaped(compress: Callable[..., Any], project: Path) 
     assert compress("data", "p.yaml", "--html", "d.html").code == 0
     text = Path("d.html").read_text(encoding="utf-8")
     root = ElementTree.fromstring(text.partition("\n")[2].replace('<meta charset="utf-8">', ""))
-    assert len(root.findall(".//path")) == 2 * 3
+    assert len(root.findall(".//polyline")) == 2 * 3
     assert "<no>" not in text
     assert "&lt;no&gt;" in text
     assert "http" not in text

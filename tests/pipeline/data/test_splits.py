@@ -114,6 +114,13 @@ def test_duplicates_may_be_an_error(small: Make, options: Make, tmp_path: Path) 
         load_source(options(duplicates="error"), tmp_path, 7)
     assert "train and test split must not share an item, bit for bit; got 1 item in both" in str(caught.value)
     assert "item 20 is item 0" in str(caught.value)
+    arrays["values"][100:103] *= 1.00001
+    np.savez(tmp_path / "speech.npz", **arrays)
+    with pytest.raises(InputRejected, match="must not share an item, to three digits; got 1 item in both"):
+        load_source(options(duplicates="error"), tmp_path, 7)
+    arrays["values"][100:103] *= 1.01
+    np.savez(tmp_path / "speech.npz", **arrays)
+    assert not load_source(options(duplicates="error"), tmp_path, 7).findings
 
 
 WINDOW = [{"kind": "window", "length": 10, "stride": 1}]
