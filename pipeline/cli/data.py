@@ -6,8 +6,6 @@ from typing import Annotated
 
 import typer
 
-from ..data.load import load_source
-from ..data.overview import as_text, overview
 from .arguments import Json, Overrides, PipelineFile
 from .console import say, say_json
 
@@ -31,6 +29,8 @@ def data(
     """
     from ..config import load
     from ..config.references import check_references
+    from ..data.load import load_source
+    from ..data.overview import as_text, overview
 
     loaded = load(path, overrides or [])
     check_references(loaded)

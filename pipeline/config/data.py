@@ -72,7 +72,8 @@ class Splits(Options):
     duplicates: Annotated[
         Literal["warn", "error"],
         Field(
-            description="the same item in two splits, bit for bit or to three digits: a finding of the report, or a fault"
+            description="the same item in two splits, bit for bit or to three digits: a finding of the report, or a "
+            "fault"
         ),
     ] = "warn"
     transforms: Annotated[Transforms, Field(description="select, resample, truncate, window, normalise")] = ()
