@@ -20,7 +20,7 @@ from .planning import AUTO, FLOAT, TEACHER, Arm, arms, recipes, variant
 from .report import figures, model as m
 
 # Written by the stages named; importing them would import what they compute with.
-_MODEL, _STEP, _LOGITS = "model.onnx", "step.onnx", "test.logits.npy"
+_MODEL, _STEP, _LOGITS, _LABELS = "model.onnx", "step.onnx", "test.logits.npy", "test.targets.npy"
 
 ArmName = Literal["teacher", "distilled", "control"]
 
@@ -51,7 +51,7 @@ class Assembler:
     ) -> None:
         self.config, self.config_yaml, self.finished, self.last = config, config_yaml, finished, last
         data = finished["data"].artifact
-        self.labels: NDArray[np.int64] = np.load(data / "test.labels.npy", allow_pickle=False)
+        self.labels: NDArray[np.int64] = np.load(data / _LABELS, allow_pickle=False)
         self.names: list[str] = data.facts["data"]["labels"]
         self.timed = finished["benchmark"].artifact.measured
         self.teacher_bytes: int = self._facts(f"export/{TEACHER}")["footprint"]["size_bytes"]

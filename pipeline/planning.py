@@ -14,7 +14,7 @@ from .comparing.baseline import Fetched
 from .config.architecture import Architecture, Taught
 from .config.pipeline import PipelineConfig
 from .config.units import duration_us
-from .data.digest import source_digest
+from .data.digest import data_libraries, source_digest
 from .data.files import open_regular, sha256
 from .engine.task import Task
 
@@ -33,7 +33,7 @@ TEACHER = "teacher"
 
 # Raise a stage's number whenever it computes something else from the same inputs.
 _REVISIONS = {
-    "data": 1,
+    "data": 2,
     "teach": 1,
     "outputs": 1,
     "distill": 1,
@@ -166,7 +166,7 @@ class _Planner:
         digest = source_digest(source, self.folder)
         options = {"source": source, "seed": self.config.seed, "expected": digest}
         return [
-            self._task("data", "data", options, {}, ("numpy",), content=digest),
+            self._task("data", "data", options, {}, ("numpy", *data_libraries(source)), content=digest),
             self._task("baseline", "baseline", {}, {"data": "data"}, ("numpy", "scikit-learn"), weight=0.5),
         ]
 

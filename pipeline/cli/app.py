@@ -27,7 +27,7 @@ from .console import fail
 #: Every command, in the order in which a newcomer meets them. Each is a module here with a function of that name
 #: (and, if it has some, ``EXAMPLES``), or with a Typer named ``app`` where it has sub-commands.
 COMMANDS = (
-    "init", "check", "plan", "run", "report", "gate", "compare", "bench", "export",
+    "init", "check", "data", "plan", "run", "report", "gate", "compare", "bench", "export",
     "quantize", "verify", "inspect", "cache", "explain", "schema",
 )  # fmt: skip
 

@@ -7,6 +7,7 @@ from .console import say, say_json
 
 if TYPE_CHECKING:
     from ..config import PipelineConfig
+    from ..config.data import DataSource
     from ..config.regression import Regression
 
 EXAMPLES = (
@@ -78,10 +79,23 @@ def summary(config: "PipelineConfig", file: str) -> str:
 
 def _data(config: "PipelineConfig") -> str:
     data = config.data
-    name = {"sktime": "name", "npz": "path", "python": "entry"}[data.source]
     validation = f"validation {data.validation.fraction:.0%} of training by {data.validation.by}"
     test = f", test {data.test.fraction:.0%} by {data.test.by}" if data.test else ""
-    return f"{data.source} {getattr(data, name)}, {validation}{test}"
+    folds = f", fold {data.folds.index} of {data.folds.count} tests" if data.folds else ""
+    return f"{data.source} {_origin(data)}, {validation}{test}{folds}"
+
+
+def _origin(data: "DataSource") -> str:
+    """The name, function or files that the data come from."""
+    if data.source == "sktime" or data.source == "aeon":  # each narrows the type
+        return data.name
+    if data.source == "python":
+        return data.entry
+    given = data.path
+    if isinstance(given, str):
+        return given
+    files = given if isinstance(given, tuple) else (given.train, given.validation, given.test)
+    return ", ".join(str(part) for part in files if part)
 
 
 def _teacher(config: "PipelineConfig") -> str:

@@ -76,6 +76,8 @@ CONFIG = {
         "A value is of the wrong kind. YAML 1.2 is read strictly: `no` and `'3'` are texts, `3.0` is no integer.",
         "Write what the message asks for.",
     ),
+    "config.order": Code("The steps of a list stand in another order than they are done.", "Put them in that order."),
+    "config.conflict": Code("Two options exclude each other.", "Keep the one that is meant."),
     "config.range": Code("A number is too small, too large, infinite or NaN.", "Choose one inside the range."),
     "config.length": Code("A text, list or mapping has too few or too many entries.", "Add or remove entries."),
     "config.choice": Code("A value is none of the allowed ones.", "Choose one of those that the message lists."),

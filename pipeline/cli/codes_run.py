@@ -51,6 +51,20 @@ _DATA = {
     "data.no-test": Code("The source has no test split of its own.", "Set data.test to hold one out."),
     "data.split-value": Code("The split array names an unknown split.", "Use train, validation and test."),
     "data.too-few": Code("Too few items to hold the wanted share out.", "Add items, or split by random."),
+    "data.duplicates": Code(
+        "The same item stands in two splits, and data.duplicates forbids it.", "Remove it, or accept it: warn."
+    ),
+    "data.rows": Code(
+        "Rows of a table are out of order, or disagree on what belongs to their sequence.",
+        "Sort the file by id and time, and give each sequence one label, group and split.",
+    ),
+    "data.no-labels": Code("The task needs labels and the source has none.", "Name their column or array."),
+    "data.no-times": Code("Something needs the time of frames, and the source has none.", "Name it: data.time."),
+    "data.no-classes": Code("A split by class needs one class a sequence.", "Split by group, time or random."),
+    "data.time-leak": Code(
+        "A sequence of an earlier part goes on beyond the start of a later one, so the past would know the future.",
+        "Split at a time that no sequence crosses, or give the split in the source.",
+    ),
     "data.stored": Code("A stored data set cannot be read back.", "Run again with --no-cache-read."),
 }
 

@@ -2,11 +2,12 @@
 
 import sys
 from collections.abc import Iterator
+from glob import has_magic
 from importlib.machinery import PathFinder
 from pathlib import Path
 
 from ..errors import ConfigError, Fault
-from .data import NpzData, PythonData
+from .data import Files, NpzData, PartPaths, PythonData, TextData
 from .loader import Loaded
 from .nearest import nearest
 
@@ -27,6 +28,8 @@ def _missing(loaded: Loaded) -> Iterator[Fault]:
     named: list[tuple[str, str]] = []
     if isinstance(data, NpzData):
         named.append(("data.path", data.path))
+    if isinstance(data, Files | TextData):
+        named += [("data.path", path) for path in _paths(data.path) if not has_magic(path)]
     if isinstance(data, PythonData):
         named += [(f"data.files[{index}]", name) for index, name in enumerate(data.files)]
         if not _importable(data.entry.partition(":")[0], loaded.folder):
@@ -38,6 +41,12 @@ def _missing(loaded: Loaded) -> Iterator[Fault]:
         named.append(("teacher.weights", teacher.weights))
     for path, name in named:
         yield from _missing_file(loaded, path, name)
+
+
+def _paths(given: str | tuple[str, ...] | PartPaths | None) -> list[str]:
+    if isinstance(given, PartPaths):
+        return [path for part in (given.train, given.validation, given.test) for path in _paths(part)]
+    return [given] if isinstance(given, str) else list(given or ())
 
 
 def _missing_file(loaded: Loaded, path: str, name: str) -> Iterator[Fault]:

@@ -14,7 +14,7 @@ import tokenize
 import zipfile
 import zlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +23,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from ..errors import EnvironmentFault, Fault, InputRejected
+from .mapped import BLOCK_BYTES
 from .raw import Array, Found, first
 
 MAX_EXPANDED_BYTES = 16 * 2**30
@@ -45,6 +46,7 @@ class Header:
     name: str
     dtype: np.dtype[Any]
     shape: tuple[int, ...]
+    by_columns: bool = False
 
     @property
     def size_bytes(self) -> int:
@@ -60,14 +62,15 @@ class Archive:
     Args:
         file: the open, seekable file.
         where: how messages call it.
+        streamed: arrays that will be read in blocks, so that they need no memory of their own.
 
     Raises:
         InputRejected: with every entry that is wrong.
         EnvironmentFault: the arrays would not fit in memory.
     """
 
-    def __init__(self, file: BinaryIO, where: str) -> None:
-        self.where = where
+    def __init__(self, file: BinaryIO, where: str, streamed: Collection[str] = ()) -> None:
+        self.where, self._streamed = where, streamed
         self._file = file
         with self._damage():
             self._zip = zipfile.ZipFile(file)
@@ -85,6 +88,32 @@ class Archive:
             if entry.read(1):
                 raise ValueError("bytes after the array")
             return np.asarray(array)
+
+    def rows(self, name: str) -> Iterator[Array]:
+        """One array in blocks along its first axis, its checksum verified at the end; whole if stored by columns."""
+        header = self.headers[name]
+        if header.by_columns:
+            yield self.array(name)
+            return
+        row_bytes = math.prod(header.shape[1:]) * header.dtype.itemsize
+        block = max(1, BLOCK_BYTES // max(1, row_bytes))
+        with self._damage():
+            entry = self._zip.open(f"{name}.npy")
+        with entry:
+            with self._damage():
+                _HEADERS[np.lib.format.read_magic(entry)](entry)
+            for start in range(0, max(1, header.shape[0]), block):
+                rows = min(block, header.shape[0] - start)
+                with self._damage():
+                    data = entry.read(rows * row_bytes)
+                    if len(data) != rows * row_bytes:
+                        raise ValueError("ends in the middle of an array")
+                    numbers = np.frombuffer(data, header.dtype) if data else np.empty(0, header.dtype)
+                    part = numbers.reshape(rows, *header.shape[1:])
+                yield part
+            with self._damage():
+                if entry.read(1):
+                    raise ValueError("bytes after the array")
 
     @contextmanager
     def _damage(self) -> Iterator[None]:
@@ -145,9 +174,9 @@ class Archive:
                 if version not in _HEADERS:
                     found.fault("dtype", where, "must be a plain array", f"npy format version {version}")
                     continue
-                shape, _, dtype = _HEADERS[version](file)
+                shape, by_columns, dtype = _HEADERS[version](file)
                 offset = file.tell()
-            header = Header(name, dtype, tuple(int(size) for size in shape))
+            header = Header(name, dtype, tuple(int(size) for size in shape), by_columns and len(shape) > 1)
             problem = _header_problem(header, entry.file_size - offset)
             if problem:
                 found.fault(*(problem[0], where, *problem[1:]))
@@ -158,8 +187,9 @@ class Archive:
 
     def _check_memory(self) -> None:
         """The arrays, and once more as float32: refused before the first is read."""
-        numbers = sum(math.prod(h.shape) for h in self.headers.values() if h.dtype.kind in "fiub")
-        need = sum(header.size_bytes for header in self.headers.values()) + 2 * 4 * numbers
+        held = [h for h in self.headers.values() if h.name not in self._streamed or h.by_columns]
+        numbers = sum(math.prod(h.shape) for h in held if h.dtype.kind in "fiub")
+        need = sum(header.size_bytes for header in held) + 2 * 4 * numbers + BLOCK_BYTES
         free = free_memory_bytes()
         if need > free:
             got = f"about {need / 1e9:.1f} GB, {free / 1e9:.1f} GB free"

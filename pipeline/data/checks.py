@@ -4,21 +4,25 @@ A fault is grouped: one message a kind (and split), with the number of items and
 reader of the report must know is a finding.
 """
 
-from collections import Counter
+from collections.abc import Collection, Mapping
 from itertools import combinations
 
 import numpy as np
 
 from .labels import Labels
 from .raw import EXAMPLES, SPLITS, Array, Found, Integers, Raw, counted, first, listed, quoted
+from .sink import DIGEST_BYTES, LARGEST, Bad, Scan
 from .splits import Splits
 
-_LARGEST = float(np.finfo(np.float32).max)
+_NOTHING = 1e-14  # a deviation below this share of the mean is rounding
 _LOST_SHARE = 1e-3  # of a channel's standard deviation that rounding to float32 may move it
 
 
-def check_items(raw: Raw, found: Found) -> None:
-    """Number type, shape, channels and length of every item, and one entry a list for each."""
+def check_items(raw: Raw, scan: Scan, found: Found, emptied: Collection[int] = ()) -> None:
+    """Number type, shape, channels and length of every item, and one entry a list for each.
+
+    ``emptied`` are items that may be without frames, because theirs were dropped.
+    """
     if not len(raw):
         found.fault("empty", raw.name, "must hold at least one sequence", "none")
         return
@@ -26,43 +30,42 @@ def check_items(raw: Raw, found: Found) -> None:
         if given is not None and len(given) != len(raw):
             rule = f"must have one entry for each of the {counted(len(raw), 'item')}"
             found.fault("count", f"{raw.name}  {what}", rule, f"{len(given):,}")
-    _check_types(raw, found)
-    flat = [i for i, item in enumerate(raw.items) if item.ndim != 2]
-    if flat:
-        examples = [f"{raw.item(i)} has shape {raw.items[i].shape}" for i in flat]
+    _check_types(raw, scan, found)
+    if scan.flat:
+        examples = [f"{raw.item(i)} has shape {shape}" for i, shape in scan.flat]
         hint = "one channel is shape (T, 1)"
-        got = counted(len(flat), "item") + " of another shape"
+        got = counted(len(examples), "item") + " of another shape"
         found.fault("shape", f"{raw.name}  frames", "must have shape (T, F)", got, first(examples), hint)
-    _check_channels(raw, found)
-    empty = [i for i, item in enumerate(raw.items) if item.ndim == 2 and item.shape[0] == 0]
+    _check_channels(raw, scan, found)
+    flat = {*(i for i, _ in scan.flat), *emptied}
+    empty = [i for i in np.flatnonzero(np.frombuffer(scan.lengths, np.int64) == 0).tolist() if i not in flat]
     if empty:
         got = counted(len(empty), "item") + " without any"
         places = [raw.item(i) for i in empty]
         found.fault("zero-length", f"{raw.name}  frames", "must hold at least one frame", got, first(places))
 
 
-def _check_types(raw: Raw, found: Found) -> None:
-    bad = [i for i, item in enumerate(raw.items) if item.dtype.kind not in "fiub"]
-    if bad:
-        examples = [f"{raw.item(i)} is {raw.items[i].dtype}" for i in bad]
+def _check_types(raw: Raw, scan: Scan, found: Found) -> None:
+    if scan.odd_types:
+        examples = [f"{raw.item(i)} is {name}" for i, name, _ in scan.odd_types]
         hint = "complex numbers: give real and imaginary part as two channels"
-        kinds = {raw.items[i].dtype.kind for i in bad}
-        rule, got = "must be real numbers", counted(len(bad), "item") + " of another type"
+        kinds = {kind for _, _, kind in scan.odd_types}
+        rule, got = "must be real numbers", counted(len(examples), "item") + " of another type"
         where = f"{raw.name}  frames"
         found.fault("dtype", where, rule, got, first(examples), hint if kinds == {"c"} else "")
 
 
-def _check_channels(raw: Raw, found: Found) -> None:
-    counts = Counter(item.shape[1] for item in raw.items if item.ndim == 2)
-    if not counts:
+def _check_channels(raw: Raw, scan: Scan, found: Found) -> None:
+    if not scan.channels:
         return
-    usual = counts.most_common(1)[0][0]
-    others = [i for i, item in enumerate(raw.items) if item.ndim == 2 and item.shape[1] != usual]
+    usual = scan.channels.most_common(1)[0][0]
+    others = scan.channels.total() - scan.channels[usual]
     if others:
-        examples = [f"{raw.item(i)} has {raw.items[i].shape[1]}" for i in others]
+        some = sorted((i, count) for count, items in scan.first_of.items() if count != usual for i in items)
+        examples = [f"{raw.item(i)} has {count}" for i, count in some]
         rule = f"must have the same channels in all items ({usual} in most)"
-        got = counted(len(others), "item") + " with another number"
-        found.fault("channels", f"{raw.name}  frames", rule, got, first(examples))
+        got = counted(others, "item") + " with another number"
+        found.fault("channels", f"{raw.name}  frames", rule, got, first(examples, others))
     if usual == 0:
         found.fault("channels", f"{raw.name}  frames", "must have at least one channel", "0")
     if raw.features is not None and len(raw.features) != usual:
@@ -70,69 +73,53 @@ def _check_channels(raw: Raw, found: Found) -> None:
         found.fault("count", f"{raw.name}  features", rule, f"{len(raw.features):,}")
 
 
-def check_values(raw: Raw, splits: Splits | None, found: Found) -> None:
+def check_values(raw: Raw, scan: Scan, splits: Splits | None, found: Found) -> None:
     """NaN, infinities and values beyond float32, by split, with item, row and column."""
+    if not scan.non_finite and not scan.beyond:
+        return
     for name, indices in (splits or {"": np.arange(len(raw))}).items():
         where = f"{raw.name}  frames" + (f" of the {name} split" if name else "")
-        bad, beyond, nans = _Places(raw), _Places(raw), 0
-        for index in indices:
-            item = raw.items[index]
-            if item.dtype.kind != "f" or item.ndim != 2:
-                continue
-            finite = np.isfinite(item)
-            if not finite.all():
-                bad.add(int(index), ~finite)
-                nans += int(np.isnan(item).sum())
-            if item.dtype.itemsize > 4:
-                beyond.add(int(index), finite & (np.abs(item) > _LARGEST))
         of_all = f" of {counted(len(indices), 'item')}"
-        if bad.items:
-            counts = (("NaN", nans), ("Inf", bad.values - nans))
-            kinds = " and ".join(f"{count:,} {kind}" for kind, count in counts if count)
+        members = set(indices.tolist())
+        bad = {item: places for item, places in scan.non_finite.items() if item in members}
+        if bad:
+            nans, total = sum(one.nans for one in bad.values()), sum(one.count for one in bad.values())
+            kinds = " and ".join(f"{count:,} {kind}" for kind, count in (("NaN", nans), ("Inf", total - nans)) if count)
             hint = "repair or remove these items: no quality number is computed from an item with holes"
-            got = f"{kinds}, in {bad.items:,}{of_all}"
-            found.fault("non-finite", where, "must be finite", got, bad.lines(), hint)
-        if beyond.items:
-            rule = f"must fit float32, up to {_LARGEST:.2e} in magnitude"
-            got = f"larger values in {beyond.items:,}{of_all}"
-            found.fault("overflow", where, rule, got, beyond.lines(), "rescale the channel")
+            if nans == total:
+                hint += "; or say what a missing value means: data.missing"
+            got = f"{kinds}, in {len(bad):,}{of_all}"
+            found.fault("non-finite", where, "must be finite", got, _places(raw, bad), hint)
+        beyond = {item: places for item, places in scan.beyond.items() if item in members}
+        if beyond:
+            rule = f"must fit float32, up to {LARGEST:.2e} in magnitude"
+            got = f"larger values in {len(beyond):,}{of_all}"
+            found.fault("overflow", where, rule, got, _places(raw, beyond), "rescale the channel")
 
 
-class _Places:
-    """Where values of one kind are: all counted, a few kept for show."""
-
-    def __init__(self, raw: Raw) -> None:
-        self.raw, self.values, self.items = raw, 0, 0
-        self.kept: list[tuple[int, int, int, int]] = []  # rank in its item, item, row, column
-
-    def add(self, index: int, mask: Array) -> None:
-        """``mask`` (T, F) marks the values of one item."""
-        count = int(mask.sum())
-        if not count:
-            return
-        self.values += count
-        if self.items < EXAMPLES:
-            columns = mask.shape[1]
-            flat = np.flatnonzero(mask)[:EXAMPLES].tolist()
-            self.kept += [(rank, index, *divmod(position, columns)) for rank, position in enumerate(flat)]
-        self.items += 1
-
-    def lines(self) -> list[str]:
-        """One place an item before a second of any, and how many more there are."""
-        shown = sorted(self.kept)[:EXAMPLES]
-        lines = [
-            f"{self.raw.item(item)}, row {row}, {self.raw.column(column)}: {self.raw.items[item][row, column]}"
-            for _, item, row, column in shown
-        ]
-        more = self.values - len(shown)
-        return [*lines, *([f"… and {more:,} more"] if more else [])]
+def _places(raw: Raw, bad: Mapping[int, Bad]) -> list[str]:
+    """One place an item before a second of any, and how many more there are."""
+    some = sorted(bad.items())[:EXAMPLES]
+    ranked = sorted((rank, item, *place) for item, one in some for rank, place in enumerate(one.places))
+    lines = [
+        f"{raw.item(item)}, row {row}, {raw.column(column)}: {value}"
+        for _, item, row, column, value in ranked[:EXAMPLES]
+    ]
+    more = sum(one.count for one in bad.values()) - len(lines)
+    return [*lines, *([f"… and {more:,} more"] if more else [])]
 
 
-def check_splits(raw: Raw, labels: Labels, splits: Splits, found: Found) -> None:
+def check_splits(raw: Raw, labels: Labels | None, splits: Splits, found: Found) -> None:
     """Empty splits, classes missing from training, and groups on two sides."""
     for name in SPLITS:
         if not len(splits[name]):
             found.fault("empty", f"{raw.name}  {name} split", "must hold at least one item", "none")
+    if labels is not None:
+        _check_classes(raw, labels, splits, found)
+    _check_groups(raw, splits, found)
+
+
+def _check_classes(raw: Raw, labels: Labels, splits: Splits, found: Found) -> None:
     trained = set(labels.codes[splits["train"]].tolist())
     if len(trained) == 1:
         rule = "must hold at least 2 classes"
@@ -148,7 +135,6 @@ def check_splits(raw: Raw, labels: Labels, splits: Splits, found: Found) -> None
             where = f"{raw.name}  {name} split"
             places = [f"{raw.item(i)}: {labels.names[labels.codes[i]]!r}" for i in absent]
             found.fault("label-absent", where, rule, got, first(places), "train on it or leave it out")
-    _check_groups(raw, splits, found)
 
 
 def _check_groups(raw: Raw, splits: Splits, found: Found) -> None:
@@ -173,20 +159,19 @@ def note_unused(raw: Raw, labels: Labels, splits: Splits, found: Found) -> None:
         found.finding("warning", "data", f"No item has the label {quoted(unused)}; its output is never trained.")
 
 
-def note_types(raw: Raw, found: Found) -> None:
+def note_types(raw: Raw, scan: Scan, found: Found) -> None:
     """Which number types became float32."""
-    others = sorted({item.dtype.name for item in raw.items} - {"float32"})
+    others = sorted(scan.types - {"float32"})
     if others and raw.typed:
         found.finding("info", "data", f"Features were {listed(others)} and are used as float32.")
 
 
-def note_lost_detail(raw: Raw, worst: Array, std: Array, found: Found) -> None:
-    """Channels whose rounding to float32 is no longer small beside their variation.
-
-    Args:
-        worst: largest rounding error of each channel (channels,).
-        std: standard deviation of each channel over training (channels,), of the numbers as given; 0 if constant.
-    """
+def note_lost_detail(raw: Raw, scan: Scan, found: Found) -> None:
+    """Channels whose rounding to float32 is no longer small beside their variation, both of the numbers as given."""
+    if scan.worst is None or scan.rounded is None:
+        return
+    worst, std = scan.worst, scan.rounded.std()
+    std = np.where(std > _NOTHING * np.abs(scan.rounded.mean), std, 0.0)
     share = np.divide(worst, std, out=np.zeros_like(worst), where=std > 0)
     columns = np.flatnonzero(share > _LOST_SHARE)
     if len(columns):
@@ -207,20 +192,36 @@ def note_constant(raw: Raw, constant: Array, found: Found) -> None:
         found.finding("warning", "data", f"Constant over all of training: {share} ({listed(columns)}).")
 
 
-def note_duplicates(raw: Raw, labels: Labels, splits: Splits, digests: list[bytes], found: Found) -> None:
-    """Items of validation or test that are, bit for bit, also in training (or in each other).
+def note_duplicates(raw: Raw, labels: Labels | None, splits: Splits, scan: Scan, policy: str, found: Found) -> None:
+    """Items of validation or test that are also in training (or in each other), bit for bit or to three digits.
 
-    Args:
-        digests: of each item's float32 frames, in the source's order.
+    ``policy``: ``error`` makes them a fault, ``warn`` a finding.
     """
     for one, other in combinations(SPLITS, 2):
-        seen: dict[bytes, Integers] = {digests[i]: i for i in reversed(splits[one])}
-        twins = [(int(i), int(seen[digests[i]])) for i in splits[other] if digests[i] in seen]
-        if twins:
-            differ = sum(bool(labels.codes[i] != labels.codes[twin]) for i, twin in twins)
-            places = listed([f"{raw.item(i)} is {raw.item(twin)}" for i, twin in twins], EXAMPLES)
-            text = (
-                f"{counted(len(twins), 'item')} of {other} also in {one}, bit for bit, {differ:,} of them under "
-                f"another label: {places}. Quality on {other} is flattered."
-            )
-            found.finding("warning", "data", text)
+        exact = _twins(scan.digests, splits[one], splits[other])
+        same = {item for item, _ in exact}
+        near = [twin for twin in _twins(scan.near, splits[one], splits[other]) if twin[0] not in same]
+        for twins, how in ((exact, "bit for bit"), (near, "to three digits")):
+            if twins and policy == "error":
+                got = f"{counted(len(twins), 'item')} in both"
+                where = f"{raw.name}  {one} and {other} split"
+                places = [f"{raw.item(i)} is {raw.item(twin)}" for i, twin in twins]
+                hint = "remove them, or accept them: data.duplicates: warn"
+                found.fault("duplicates", where, f"must not share an item, {how}", got, first(places), hint)
+            elif twins:
+                differ = sum(bool(labels.codes[i] != labels.codes[twin]) for i, twin in twins) if labels else 0
+                shown = listed([f"{raw.item(i)} is {raw.item(twin)}" for i, twin in twins], EXAMPLES)
+                text = (
+                    f"{counted(len(twins), 'item')} of {other} also in {one}, {how}, {differ:,} of them under "
+                    f"another label: {shown}. Quality on {other} is flattered."
+                )
+                found.finding("warning", "data", text)
+
+
+def _twins(digests: bytearray, one: Integers, other: Integers) -> list[tuple[int, int]]:
+    """Items of ``other`` with the first item of ``one`` that has the same digest."""
+    keys = np.frombuffer(digests, f"V{DIGEST_BYTES}")
+    if not np.isin(keys[other], keys[one]).any():
+        return []
+    seen = {keys[i].tobytes(): int(i) for i in reversed(one)}
+    return [(int(i), seen[key]) for i in other if (key := keys[i].tobytes()) in seen]

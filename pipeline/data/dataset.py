@@ -1,35 +1,37 @@
-"""Sequences of unequal length, end to end in one array, and the data set made of three splits of them.
+"""Items of unequal length over arrays that are stored once, and the data set made of three splits of them.
 
-On disk a data set is a handful of ``.npy`` files that are memory-mapped when read, and ``dataset.json``. The same data
-set has the same bytes wherever it is written.
+An item is a stretch (start, length) of the stored frames. Windows may overlap and splits interleave: neither copies a
+frame. ``stored`` writes a data set and reads it back, mapped.
 """
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
-from ..errors import Fault, InputRejected
-from .raw import SPLITS, Array, Finding, Floats, Integers
+from .mapped import BLOCK_BYTES, release
+from .raw import SPLITS, Array, Finding, Floats, Integers, SplitName
+from .targets import FrameTargets, HorizonTargets, ItemTargets, Targets, padded
 
-SCHEMA = 1
-_ARRAYS = {"values": np.float32, "offsets": np.int64, "labels": np.int64}
+Kind = Literal["values", "tokens"]
 
 
 @dataclass(frozen=True, eq=False)
 class Sequences:
-    """Items of unequal length, end to end.
+    """One split: stretches of stored frames, with their targets.
 
     Args:
-        values: float32 (frames, channels), C-contiguous, possibly memory-mapped and then read-only.
-        offsets: int64 (items + 1,): item i is ``values[offsets[i]:offsets[i + 1]]``.
-        labels: int64 (items,), class numbers.
+        values: float32 (frames, F), or integer tokens (frames,) or (frames, columns); C-contiguous, possibly mapped
+            and then read-only. All splits share them.
+        starts: int64 (items,), the first frame of each item.
+        lengths: int64 (items,), from 1.
+        targets: what is to be answered for the items.
 
-    >>> two = Sequences(np.ones((5, 1), np.float32), np.array([0, 2, 5]), np.array([0, 1]))
+    >>> two = Sequences.ragged(np.ones((5, 1), np.float32), np.array([0, 2, 5]), np.array([0, 1]))
     >>> len(two), two.lengths.tolist(), two.item(1).shape
     (2, [2, 3], (3, 1))
     >>> frames, lengths, labels = two.batch([1, 0])
@@ -37,43 +39,89 @@ class Sequences:
     ([[1.0, 1.0, 1.0], [1.0, 1.0, 0.0]], [3, 2], [1, 0])
     """
 
-    values: Floats
-    offsets: Integers
-    labels: Integers
+    values: Array
+    starts: Integers
+    lengths: Integers
+    targets: Targets
+
+    @staticmethod
+    def ragged(values: Array, offsets: Integers, labels: Array) -> "Sequences":
+        """Items end to end: item i is ``values[offsets[i]:offsets[i + 1]]`` with the target ``labels[i]``."""
+        cuts = np.asarray(offsets, np.int64)
+        return Sequences(values, cuts[:-1], np.diff(cuts), ItemTargets(labels))
 
     def __len__(self) -> int:
-        return len(self.labels)
+        return len(self.starts)
 
     @property
-    def lengths(self) -> Integers:
-        """Frames of each item (items,)."""
-        return np.diff(self.offsets)
+    def labels(self) -> Integers:
+        """Class numbers int64 (items,) of a split that has one a sequence.
+
+        Raises:
+            TypeError: its targets are of another kind.
+        """
+        if not isinstance(self.targets, ItemTargets) or self.targets.array.ndim != 1:
+            raise TypeError(f"The targets must be one class an item. Got {type(self.targets).__name__} instead.")
+        return self.targets.array
+
+    @property
+    def kind(self) -> Kind:
+        """What a frame is: a row of numbers, or a token."""
+        return "values" if self.values.dtype.kind == "f" else "tokens"
 
     @property
     def channels(self) -> int:
-        return int(self.values.shape[1])
+        """Numbers, or tokens, in a frame."""
+        return int(self.values.shape[1]) if self.values.ndim == 2 else 1
 
-    def item(self, index: int) -> Floats:
-        """Frames of one item (T, F), a view."""
-        return self.values[self.offsets[index] : self.offsets[index + 1]]
+    def item(self, index: int) -> Array:
+        """Frames of one item (T, F), or tokens (T,), a view."""
+        return self.values[self.starts[index] : self.starts[index] + self.lengths[index]]
 
     def select(self, indices: Sequence[int] | Integers) -> "Sequences":
-        """These items, in this order, copied."""
+        """These items, in this order, over the same frames."""
         chosen = np.asarray(indices, np.int64)
-        offsets = np.concatenate([[0], np.cumsum(self.lengths[chosen])]).astype(np.int64)
-        values = np.empty((int(offsets[-1]), self.channels), np.float32)
-        for position, index in enumerate(chosen):
-            values[offsets[position] : offsets[position + 1]] = self.item(int(index))
-        return Sequences(values, offsets, np.asarray(self.labels[chosen]))
+        targets = self.targets
+        if isinstance(targets, ItemTargets):
+            targets = ItemTargets(np.asarray(targets.array[chosen]))
+        return Sequences(self.values, np.asarray(self.starts[chosen]), np.asarray(self.lengths[chosen]), targets)
 
-    def batch(self, indices: Sequence[int] | Integers) -> tuple[Floats, Integers, Integers]:
-        """These items padded with zeros at the end: frames (B, T, F), lengths (B,), labels (B,)."""
+    def batch(self, indices: Sequence[int] | Integers) -> tuple[Array, Integers, Array]:
+        """These items padded at the end: frames (B, T, F) or int64 tokens (B, T), lengths (B,), targets (B, …).
+
+        Frames are padded with zeros, tokens with token 0; targets as their kind says.
+        """
         chosen = np.asarray(indices, np.int64)
-        lengths = self.offsets[chosen + 1] - self.offsets[chosen]
-        frames = np.zeros((len(chosen), int(lengths.max(initial=0)), self.channels), np.float32)
-        for row, index in enumerate(chosen):
-            frames[row, : lengths[row]] = self.item(int(index))
-        return frames, lengths, np.asarray(self.labels[chosen])
+        starts, lengths = np.asarray(self.starts[chosen]), np.asarray(self.lengths[chosen])
+        frames = padded(self.values, starts, lengths, 0, 0.0)
+        targets = self.targets.batch(chosen, starts, lengths)
+        release(self.values)
+        return frames, lengths, targets
+
+    def packed(self) -> tuple[Array, Integers]:
+        """Frames end to end and offsets (items + 1,): a view where the items lie so already, else a copy.
+
+        >>> Sequences.ragged(np.zeros((5, 1), np.float32), [0, 2, 5], np.array([0, 1])).select([1]).packed()[0].shape
+        (3, 1)
+        """
+        ends = self.starts + self.lengths
+        offsets = np.concatenate([[0], np.cumsum(self.lengths)]).astype(np.int64)
+        if len(self) and np.array_equal(self.starts[1:], ends[:-1]):
+            return self.values[self.starts[0] : ends[-1]], offsets
+        frames = np.empty((int(offsets[-1]), *self.values.shape[1:]), self.values.dtype)
+        for index, (start, stop) in enumerate(zip(offsets[:-1].tolist(), offsets[1:].tolist(), strict=True)):
+            frames[start:stop] = self.item(index)
+        release(self.values)
+        return frames, offsets
+
+    def pieces(self, piece_bytes: int = BLOCK_BYTES) -> Iterator["Sequences"]:
+        """The items in order, in pieces of about so many bytes: to walk through a split larger than the memory."""
+        row_bytes = self.values.itemsize * int(np.prod(self.values.shape[1:], dtype=np.int64))
+        piece = np.cumsum(self.lengths) * row_bytes // max(1, piece_bytes)
+        cuts = np.flatnonzero(np.diff(piece)) + 1
+        for indices in np.split(np.arange(len(self)), cuts):
+            yield self.select(indices)
+            release(self.values)
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,11 +129,13 @@ class Dataset:
     """Three splits with what is common to them.
 
     Args:
-        labels: class names; ``Sequences.labels`` index them.
+        labels: class names, which class numbers index; empty where there are no classes.
         features: channel names.
-        mean, std: float32 (channels,), fitted on training frames only; std > 0.
+        mean, std: float32 (channels,), fitted on training frames only; std > 0. Empty for tokens.
         source: how the report names the origin: ``npz speech.npz``.
         findings: what a reader of the report must know: severity, subject, text.
+        vocabulary: text of each token.
+        device: what a device has to do to its input before the graph, by name: a frame rate, a window.
     """
 
     train: Sequences
@@ -97,22 +147,34 @@ class Dataset:
     std: Floats
     source: str = ""
     findings: tuple[Finding, ...] = ()
+    vocabulary: tuple[str, ...] = ()
+    device: Mapping[str, Any] = field(default_factory=dict)
 
-    def split(self, name: Literal["train", "validation", "test"]) -> Sequences:
+    def split(self, name: SplitName) -> Sequences:
         return {"train": self.train, "validation": self.validation, "test": self.test}[name]
 
     @property
     def channels(self) -> int:
         return self.train.channels
 
+    @property
+    def kind(self) -> Kind:
+        """What a frame is: ``values`` or ``tokens``."""
+        return self.train.kind
+
     def digest(self) -> str:
-        """SHA-256 over all arrays and names: the same digest is the same data set, however it was stored."""
-        total = hashlib.sha256(json.dumps([self.labels, self.features]).encode())
+        """SHA-256 over the items of all splits and all names: the same digest is the same data set."""
+        total = hashlib.sha256(json.dumps([self.labels, self.features, self.vocabulary]).encode())
         for name in SPLITS:
-            for field in _ARRAYS:
-                array = np.ascontiguousarray(getattr(getattr(self, name), field))
-                total.update(json.dumps([name, field, array.dtype.str, array.shape]).encode())
-                total.update(array.data)
+            part = self.split(name)
+            total.update(
+                json.dumps([name, part.values.dtype.str, part.values.shape[1:], _about(part.targets)]).encode()
+            )
+            for piece in part.pieces():
+                total.update(np.ascontiguousarray(piece.lengths).data)
+                for index in range(len(piece)):
+                    total.update(np.ascontiguousarray(piece.item(index)).data)
+                _update(total, piece)
         return total.hexdigest()
 
     def facts(self) -> dict[str, Any]:
@@ -123,25 +185,18 @@ class Dataset:
             "channels": self.channels,
             "features": list(self.features),
             "labels": list(self.labels),
-            "splits": [_split_facts(name, getattr(self, name), self.labels) for name in SPLITS],
+            "splits": [_split_facts(name, self.split(name), self.labels) for name in SPLITS],
         }
 
     def write(self, folder: Path) -> dict[str, Any]:
-        """Write the files of the data set.
+        """Write the files of the data set; arrays that lie in the folder already stay as they are.
 
         Returns:
             ``{"data": fields of DataFacts, "findings": [...]}``.
         """
-        for name in SPLITS:
-            for field, dtype in _ARRAYS.items():
-                array = np.ascontiguousarray(getattr(getattr(self, name), field), dtype)
-                np.save(folder / f"{name}.{field}.npy", array, allow_pickle=False)
-        np.save(folder / "mean.npy", self.mean, allow_pickle=False)
-        np.save(folder / "std.npy", self.std, allow_pickle=False)
-        facts = {"data": self.facts(), "findings": [dict(finding) for finding in self.findings]}
-        text = json.dumps({"schema": SCHEMA, **facts}, indent=1, sort_keys=True, ensure_ascii=False)
-        (folder / "dataset.json").write_text(text + "\n", encoding="utf-8")
-        return facts
+        from .stored import write  # it builds data sets
+
+        return write(self, folder)
 
     @staticmethod
     def read(files: Mapping[str, Path]) -> "Dataset":
@@ -153,44 +208,39 @@ class Dataset:
         Raises:
             InputRejected: a file is missing, or they do not belong together.
         """
-        where = "dataset.json"
-        try:
-            about = json.loads(files[where].read_text(encoding="utf-8"))
-            if about["schema"] != SCHEMA:
-                rule = f"must have schema {SCHEMA}"
-                raise InputRejected(Fault("data.stored", where, rule, str(about["schema"])))
-            parts = {name: _read_split(files, name) for name in SPLITS}
-            return Dataset(
-                **parts,
-                labels=tuple(about["data"]["labels"]),
-                features=tuple(about["data"]["features"]),
-                mean=np.load(files["mean.npy"], allow_pickle=False),
-                std=np.load(files["std.npy"], allow_pickle=False),
-                source=about["data"]["source"],
-                findings=tuple(about["findings"]),
-            )
-        except (KeyError, TypeError, ValueError, EOFError, FileNotFoundError) as error:
-            rule = "must be a whole stored data set"
-            raise InputRejected(Fault("data.stored", where, rule, f"{type(error).__name__}: {error}")) from error
+        from .stored import read  # it builds data sets
+
+        return read(files)
 
 
-def _read_split(files: Mapping[str, Path], name: str) -> Sequences:
-    arrays: dict[str, Array] = {}
-    for field, dtype in _ARRAYS.items():
-        array = np.load(files[f"{name}.{field}.npy"], mmap_mode="r", allow_pickle=False)
-        if array.dtype != dtype:
-            raise ValueError(f"{name}.{field} is {array.dtype}")
-        arrays[field] = array
-    offsets = arrays["offsets"]
-    if len(offsets) != len(arrays["labels"]) + 1 or offsets[-1] != len(arrays["values"]):
-        raise ValueError(f"the arrays of {name} do not belong together")
-    return Sequences(**arrays)
+def _about(targets: Targets) -> list[Any]:
+    """What of the targets is not in the arrays."""
+    if isinstance(targets, HorizonTargets):
+        return ["horizon", targets.horizon, targets.period, targets.columns.tolist()]
+    if isinstance(targets, FrameTargets):
+        return ["frame", targets.array.dtype.str, targets.shift]
+    return ["item", targets.array.dtype.str, targets.array.shape[1:]]
+
+
+def _update(total: "hashlib._Hash", piece: Sequences) -> None:
+    """Digest the targets of a few items."""
+    if isinstance(piece.targets, ItemTargets):
+        total.update(np.ascontiguousarray(piece.targets.array).data)
+    else:
+        indices = np.arange(len(piece))
+        for at in range(len(piece)):  # one by one: a batch would be padded
+            one = piece.targets.batch(indices[at : at + 1], piece.starts[at : at + 1], piece.lengths[at : at + 1])
+            total.update(np.ascontiguousarray(one).data)
 
 
 def _split_facts(name: str, split: Sequences, labels: Sequence[str]) -> dict[str, Any]:
     """The fields of the report's ``SplitFacts``; lengths in frames."""
     lengths = split.lengths
-    counts = np.bincount(split.labels, minlength=len(labels))
+    counts: Mapping[str, int] = {}
+    array = split.targets.array if isinstance(split.targets, ItemTargets) else None
+    if labels and array is not None and array.dtype != np.float32:
+        found = np.bincount(array, minlength=len(labels)) if array.ndim == 1 else np.asarray(array).sum(axis=0)
+        counts = {label: int(count) for label, count in zip(labels, found, strict=True)}
     return {
         "name": name,
         "items": len(split),
@@ -198,5 +248,5 @@ def _split_facts(name: str, split: Sequences, labels: Sequence[str]) -> dict[str
         "length_min": int(lengths.min()),
         "length_median": float(np.median(lengths)),
         "length_max": int(lengths.max()),
-        "by_label": {label: int(count) for label, count in zip(labels, counts, strict=True)},
+        "by_label": dict(counts),
     }

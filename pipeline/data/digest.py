@@ -7,6 +7,23 @@ from typing import Any
 from .sources import source
 
 
+def data_libraries(options: Mapping[str, Any]) -> tuple[str, ...]:
+    """Distributions besides numpy that a source computes with, so that another version reads the data anew.
+
+    >>> data_libraries({"source": "csv"}), data_libraries({"source": "npz"})
+    (('pyarrow',), ())
+    """
+    name = options["source"]
+    if name in ("csv", "parquet", "arrow", "huggingface"):
+        return ("pyarrow",)
+    if name == "text" and options.get("unit") == "bpe":
+        return ("tokenizers",)
+    if name != "audio":
+        return ()
+    files = () if str(options["path"]).endswith(".npz") else ("soundfile",)
+    return (*files, "librosa") if options.get("front_end") else files
+
+
 def source_digest(options: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     """SHA-256 of everything outside the options that can change the data.
 

@@ -2,9 +2,11 @@
 
 import difflib
 import errno
+import glob
 import hashlib
 import os
 import stat
+from collections.abc import Sequence
 from io import BufferedReader
 from pathlib import Path
 
@@ -75,3 +77,24 @@ def sha256(file: BufferedReader) -> str:
     """Digest of an open file from its first byte on; leaves the position at the end."""
     file.seek(0)
     return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def expand(given: str | Sequence[str], folder: Path) -> list[Path]:
+    """The files that ``data.path`` means: a name, a pattern, or a list of them; those of a pattern by name.
+
+    Raises:
+        ConfigError: no such file.
+        InputRejected, EnvironmentFault: not a regular file, or not readable.
+    """
+    paths: list[Path] = []
+    for pattern in [given] if isinstance(given, str) else given:
+        if not glob.has_magic(pattern):
+            with open_regular(folder / pattern, "data.path", pattern):
+                paths.append(folder / pattern)
+            continue
+        found = sorted(glob.glob(pattern, root_dir=folder, recursive=True))
+        if not found:
+            rule = "must match a file"
+            raise ConfigError(Fault("data.missing-file", "data.path", rule, repr(pattern), "no file does"))
+        paths += [folder / name for name in found]
+    return paths

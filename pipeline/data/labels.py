@@ -51,15 +51,16 @@ def _array(raw: Raw, where: str, found: Found) -> Array | None:
     """Labels as a one-dimensional array of text, integers, floats or booleans."""
     if isinstance(raw.labels, np.ndarray):
         return raw.labels
+    labels = raw.labels or []
     kinds: dict[str, list[int]] = {}
-    for index, label in enumerate(raw.labels):
+    for index, label in enumerate(labels):
         kinds.setdefault(_kind(label), []).append(index)
     if set(kinds) <= {"an integer", "a number"} or set(kinds) == {"text"}:
-        if kinds.keys() == {"an integer"} and any(abs(int(label)) >= 2**63 for label in raw.labels):
+        if kinds.keys() == {"an integer"} and any(abs(int(label)) >= 2**63 for label in labels):
             found.fault("label-value", where, "must be integers of 64 bits")
             return None
-        return np.array([_plain(label) for label in raw.labels])
-    examples = [f"{raw.item(i[0])} is {kind}: {_shown(raw.labels[i[0]])}" for kind, i in sorted(kinds.items())]
+        return np.array([_plain(label) for label in labels])
+    examples = [f"{raw.item(i[0])} is {kind}: {_shown(labels[i[0]])}" for kind, i in sorted(kinds.items())]
     found.fault("label-value", where, "must be all text or all integers", listed(sorted(kinds)), examples)
     return None
 

@@ -1,7 +1,11 @@
-"""From the YAML's ``data`` section to a checked, split, normalised data set."""
+"""From the YAML's ``data`` section to a checked, split, normalised data set on disk.
 
-import hashlib
+source → frames, prepared, into the sink → answers → splits of items → stretches → windows → Dataset
+"""
+
+import tempfile
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,21 +13,26 @@ import numpy as np
 
 from ..errors import Fault, InputRejected
 from . import checks
+from .answers import CLASS, Answers, answers
 from .dataset import Dataset, Sequences
-from .labels import Labels, encode
-from .normalise import constant, fit
+from .normalise import constant, mean_std, moments
+from .prepare import Prepared, from_options, transforms
 from .raw import SPLITS, Array, Found, Raw
-from .sources import source
-from .splits import Splits, assign
-
-_EXACT = {"float16", "float32", "int8", "uint8", "int16", "uint16", "bool"}  # float32 holds all their values
-_NOTHING = 1e-14  # a deviation below this share of the mean is rounding
+from .sources import kind_of, source
+from .splits import Splits, assign, in_time
+from .vocabulary import RENUMBERED, learned
+from .windows import Stretches, by_time, check_order, shortened, truncated, windowed
 
 
 def load_source(
-    options: Mapping[str, Any], folder: Path, seed: int, expected: Mapping[str, Any] | None = None
+    options: Mapping[str, Any],
+    folder: Path,
+    seed: int,
+    expected: Mapping[str, Any] | None = None,
+    into: Path | None = None,
+    wanted: Mapping[str, Any] = CLASS,
 ) -> Dataset:
-    """Read, check, split and normalise a data source.
+    """Read, check, split and normalise a data source, in one pass and in memory of fixed size.
 
     Args:
         options: the ``data`` section as plain values: ``source`` and its own options, ``validation`` and ``test`` as
@@ -31,6 +40,9 @@ def load_source(
         folder: where the YAML file lies; paths and modules start there.
         seed: of the cuts, 0 to 2**32 - 1.
         expected: what ``source_digest`` said at plan time; other bytes by now are refused.
+        into: folder that the frames are written to, where ``Dataset.write`` then leaves them. Without it they lie in a
+            file without a name, which is gone with the data set.
+        wanted: what the task wants answered; see :func:`answers`.
 
     Raises:
         InputRejected: with every fault of the data.
@@ -38,84 +50,166 @@ def load_source(
         StageFailed: the user's own code raised.
         EnvironmentFault: unreadable, too large for the memory, or a library that is not installed.
     """
+    if into is None:
+        with tempfile.TemporaryDirectory() as unnamed:
+            return load_source(options, folder, seed, expected, Path(unnamed), wanted)
     folder = folder.resolve()
-    raw, digest = source(options["source"]).read(options, folder)
-    if expected is not None and dict(expected) != {"source": options["source"], **digest}:
-        hint = "another program writes to it; run again when it is still"
-        raise InputRejected(Fault("data.changed", raw.name, "must not change while it is read", hint=hint))
-    found = Found(findings=list(raw.findings))
-    labels, splits = _check(raw, options, seed, found)
-    if found.faults or labels is None or splits is None:
-        raise InputRejected(found.faults)
-    return _convert(raw, labels, splits, found)
+    sink = from_options(into.resolve(), options, kind_of(options), times=in_time(options))
+    try:
+        raw, digest = source(options["source"]).read({**options, "wanted": wanted["kind"]}, folder, sink)
+    finally:
+        frames = sink.close()
+    if raw.features is not None:
+        raw = replace(raw, features=sink.names(raw.features))
+    try:
+        if expected is not None and dict(expected) != {"source": options["source"], **digest}:
+            hint = "another program writes to it; run again when it is still"
+            raise InputRejected(Fault("data.changed", raw.name, "must not change while it is read", hint=hint))
+        return _Loading(raw, sink, frames, options, seed, wanted).dataset()
+    finally:
+        for name in ("tags", "times"):  # what only the making needed
+            (sink.folder or into).joinpath(f"{name}.npy").unlink(missing_ok=True)
 
 
-def _check(raw: Raw, options: Mapping[str, Any], seed: int, found: Found) -> tuple[Labels | None, Splits | None]:
-    """All checks, each as far as what stands before it lets it."""
-    checks.check_items(raw, found)
-    if not len(raw):
-        return None, None
-    counts_agree = all(len(each) == len(raw) for each in (raw.labels, raw.groups, raw.split) if each is not None)
-    labels = encode(raw, found)
-    splits = None
-    if labels is not None and counts_agree and (labels.codes >= 0).all():
-        at_splits = Found()
-        splits = assign(raw, labels, options, seed, at_splits)
-        found.faults += at_splits.faults
-        found.findings += at_splits.findings
-        if splits is not None:
-            checks.check_splits(raw, labels, splits, found)
-        elif len(labels.names) == 1:
-            found.fault("one-class", f"{raw.name}  labels", "must hold at least 2 classes", f"{labels.names[0]!r} only")
-    checks.check_values(raw, splits, found)
-    return labels, splits
+class _Loading:
+    """What stands between the frames of a source and a data set."""
 
+    def __init__(
+        self, raw: Raw, sink: Prepared, frames: Array, options: Mapping[str, Any], seed: int, wanted: Mapping[str, Any]
+    ) -> None:
+        self.raw, self.sink, self.frames, self.options, self.seed = raw, sink, frames, options, seed
+        self.wanted, self.steps = wanted, transforms(options)
+        self.found = Found(findings=list(raw.findings))
 
-def _convert(raw: Raw, labels: Labels, splits: Splits, found: Found) -> Dataset:
-    """Float32 sequences of checked items, their normalisation, and what a reader should know about both."""
-    channels = raw.items[0].shape[1]
-    worst = np.zeros(channels)
-    digests = [b""] * len(raw)
-    parts = {name: _sequences(raw, labels, splits[name], worst, digests) for name in SPLITS}
-    train = parts["train"]
-    mean, std = fit(train.values)
-    checks.note_types(raw, found)
-    checks.note_unused(raw, labels, splits, found)
-    if worst.any():
-        checks.note_lost_detail(raw, worst, _given_std(raw, splits["train"]), found)
-    checks.note_constant(raw, constant(train.values), found)
-    checks.note_duplicates(raw, labels, splits, digests, found)
-    return Dataset(
-        train=train,
-        validation=parts["validation"],
-        test=parts["test"],
-        labels=labels.names,
-        features=raw.features or tuple(f"f{index}" for index in range(channels)),
-        mean=mean,
-        std=std,
-        source=raw.kind,
-        findings=tuple(found.findings),
-    )
+    def dataset(self) -> Dataset:
+        """The data set, or every fault of it."""
+        answered, splits = self._check()
+        if self.found.faults or answered is None or splits is None:
+            raise InputRejected(self.found.faults)
+        parts = self._stretches(answered, splits)
+        if self.found.faults:
+            raise InputRejected(self.found.faults)
+        return self._assemble(answered, splits, parts)
 
+    def _check(self) -> tuple[Answers | None, Splits | None]:
+        """All checks, each as far as what stands before it lets it."""
+        raw, scan, found = self.raw, self.sink.scan, self.found
+        checks.check_items(raw, scan, found, self.sink.holed if self.sink.missing == "drop" else ())
+        if not len(raw):
+            return None, None
+        self.sink.note(found)
+        counts_agree = all(len(each) == len(raw) for each in (raw.labels, raw.groups, raw.split) if each is not None)
+        answered = answers(raw, self.wanted, self.sink, found)
+        labels = None if answered is None else answered.labels
+        splits = None
+        if answered is not None and counts_agree and (labels is None or (labels.codes >= 0).all()):
+            at_splits = Found()
+            splits = assign(raw, labels, self.options, self.seed, at_splits)
+            found.faults += at_splits.faults
+            found.findings += at_splits.findings
+            if splits is not None and not in_time(self.options):
+                checks.check_splits(raw, labels, splits, found)
+            elif splits is None and labels is not None and len(labels.names) == 1:
+                got = f"{labels.names[0]!r} only"
+                found.fault("one-class", f"{raw.name}  labels", "must hold at least 2 classes", got)
+        checks.check_values(raw, scan, splits, found)
+        return answered, splits
 
-def _sequences(raw: Raw, labels: Labels, indices: Array, worst: Array, digests: list[bytes]) -> Sequences:
-    """One split end to end; ``worst`` and ``digests`` are filled on the way."""
-    lengths = np.array([len(raw.items[index]) for index in indices], np.int64)
-    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-    values = np.empty((int(offsets[-1]), len(worst)), np.float32)
-    for position, index in enumerate(indices):
-        given, item = raw.items[index], values[offsets[position] : offsets[position + 1]]
-        item[...] = given
-        digests[index] = hashlib.blake2b(item.tobytes(), digest_size=16).digest()
-        if raw.typed and given.dtype.name not in _EXACT:
-            np.maximum(worst, np.abs(given - item.astype(np.float64)).max(axis=0), out=worst, casting="unsafe")
-    return Sequences(values, offsets, labels.codes[indices])
+    def _stretches(self, answered: Answers, splits: Splits) -> dict[str, Stretches]:
+        """What each split reads: items, or windows of them."""
+        lengths = np.frombuffer(self.sink.scan.lengths, np.int64)
+        starts = np.concatenate([[0], np.cumsum(lengths)[:-1]]).astype(np.int64)
+        whole = Stretches(starts, lengths, np.arange(len(lengths)))
+        if "truncate" in self.steps:
+            whole = truncated(whole, self.steps["truncate"]["frames"], self.steps["truncate"]["keep"])
+        window, room = self.steps.get("window"), answered.room
+        if in_time(self.options):
+            times = self.sink.beside("times")
+            if times is not None:
+                check_order(by_time(whole, self.options, 0), times, self.raw, self.found)
+            parts = by_time(whole, self.options, window["length"] if window and room else 0)
+        else:
+            parts = {name: whole.select(splits[name]) for name in SPLITS}
+            parts = {name: part.select(part.lengths > 0) for name, part in parts.items()}
+        for name, part in parts.items():
+            parts[name] = made = (
+                windowed(part, window["length"], window["stride"], room) if window else shortened(part, room)
+            )
+            if not len(made):
+                need = f"{(window['length'] if window else 1) + room:,} frames"
+                where = f"{self.raw.name}  {name} split"
+                self.found.fault("empty", where, f"must hold a stretch of at least {need}", "none")
+        return parts
 
+    def _assemble(self, answered: Answers, splits: Splits, parts: Mapping[str, Stretches]) -> Dataset:
+        """The splits over the stored frames, their normalisation, and what a reader should know about both."""
+        raw, scan, found, train = self.raw, self.sink.scan, self.found, parts["train"]
+        names = raw.features or self.sink.names([f"f{index}" for index in range(self._channels())])
+        mean = std = np.zeros(0, np.float32)
+        checks.note_types(raw, scan, found)
+        if answered.labels is not None:
+            checks.note_unused(raw, answered.labels, splits, found)
+        if self.sink.kind == "values":
+            seen = moments(self.frames, train.starts, train.lengths)
+            mean, std = mean_std(seen)
+            checks.note_lost_detail(raw, scan, found)
+            checks.note_constant(raw, constant(seen), found)
+        if self.steps.get("normalise", {}).get("by", "channel") != "channel":
+            mean, std = np.zeros_like(mean), np.ones_like(std)
+        if not in_time(self.options):
+            policy = self.options.get("duplicates", "warn")
+            checks.note_duplicates(raw, answered.labels, splits, scan, policy, found)
+        if found.faults:
+            raise InputRejected(found.faults)
+        vocabulary = raw.vocabulary
+        if self.sink.kind == "tokens" and not raw.learned:
+            vocabulary = self._learn_vocabulary(train)
+        split = {name: self._sequences(answered, part, names) for name, part in parts.items()}
+        return Dataset(
+            split["train"],
+            split["validation"],
+            split["test"],
+            labels=answered.names,
+            features=names,
+            mean=mean,
+            std=std,
+            source=raw.kind,
+            findings=tuple(found.findings),
+            vocabulary=vocabulary,
+            device=self._device(),
+        )
 
-def _given_std(raw: Raw, indices: Array) -> Array:
-    """Standard deviation of the numbers as given, in float64: float32 may have flattened them. 0 if constant."""
-    frames = sum(len(raw.items[i]) for i in indices)
-    mean = sum(raw.items[i].sum(axis=0, dtype=np.float64) for i in indices) / frames
-    squares = sum(((raw.items[i] - mean) ** 2).sum(axis=0) for i in indices)
-    std = np.sqrt(np.asarray(squares, np.float64) / frames)
-    return np.where(std > _NOTHING * np.abs(mean), std, 0.0)
+    def _sequences(self, answered: Answers, part: Stretches, names: tuple[str, ...]) -> Sequences:
+        return Sequences(
+            self.frames, part.starts, part.lengths, answered.of(self.frames, part.owners, names, self.sink)
+        )
+
+    def _learn_vocabulary(self, train: Stretches) -> tuple[str, ...]:
+        """Number tokens anew, by how often training has them; what it has not (often enough) is unknown."""
+        size = self.options.get("vocabulary")
+        names, number = learned(self.frames, train, self.raw.vocabulary, size, self.options.get("min_count") or 1)
+        stored = np.lib.format.open_memmap(self.frames.filename, "r+")  # type: ignore[attr-defined]  # a mapped file
+        unknown = 0
+        for start in range(0, len(stored), RENUMBERED):
+            block = number[stored[start : start + RENUMBERED]]
+            stored[start : start + RENUMBERED] = block
+            unknown += int((block == 0).sum())
+        stored.flush()
+        if unknown:
+            share = f"{unknown:,} of {len(stored):,} tokens"
+            self.found.finding("info", "data", f"{share} are not in the vocabulary of training: {names[0]}.")
+        return names
+
+    def _channels(self) -> int:
+        width = self.frames.shape[1] if self.frames.ndim == 2 else 1
+        return width // 2 if self.sink.missing == "mask-channel" else width
+
+    def _device(self) -> dict[str, Any]:
+        """What has to be done to a device's input as it was done here; what the graph does itself is not in it."""
+        steps = {kind: {k: v for k, v in step.items() if k != "kind"} for kind, step in self.steps.items()}
+        steps.pop("truncate", None)
+        if self.sink.missing == "mask-channel":
+            steps["missing"] = {"value": 0.0, "mask": "a channel of its own for each, 1 where the value is missing"}
+        if self.raw.units:
+            steps["units"] = dict(self.raw.units)
+        return steps | dict(self.raw.device)

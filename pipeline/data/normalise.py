@@ -1,20 +1,19 @@
 """Mean and standard deviation of every channel, fitted on training frames and on nothing else."""
 
+from typing import Any
+
 import numpy as np
 
-from .raw import Floats
-
-_CHUNK = 65_536  # frames turned to float64 at a time
+from .mapped import blocks
+from .raw import Array, Floats, Integers
+from .sink import Moments
 
 
 def fit(values: Floats) -> tuple[Floats, Floats]:
-    """Per-channel mean and (population) standard deviation.
+    """Per-channel mean and (population) standard deviation of all frames (frames, channels), finite.
 
-    Two passes in float64. A channel that never changes gets a standard deviation of 1, so that it normalises to
+    In float64, block by block. A channel that never changes gets a standard deviation of 1, so that it normalises to
     zero instead of dividing by it.
-
-    Args:
-        values: training frames (frames, channels), finite.
 
     Returns:
         mean (channels,), std (channels,), both float32, std > 0.
@@ -23,19 +22,45 @@ def fit(values: Floats) -> tuple[Floats, Floats]:
     >>> mean.tolist(), std.tolist()
     ([2.0, 5.0], [1.0, 1.0])
     """
-    starts = range(0, len(values), _CHUNK)
-    total = np.zeros(values.shape[1])
-    for start in starts:
-        total += values[start : start + _CHUNK].sum(axis=0, dtype=np.float64)
-    mean = total / len(values)
-    squares = np.zeros_like(mean)
-    for start in starts:
-        squares += ((values[start : start + _CHUNK] - mean) ** 2).sum(axis=0)
-    std = np.sqrt(squares / len(values))
+    return mean_std(moments(values, np.array([0]), np.array([len(values)])))
+
+
+def moments(values: Floats, starts: Integers, lengths: Integers) -> Moments:
+    """Mean, deviation and range over the frames of some stretches, each frame once however the stretches overlap.
+
+    >>> overlapping = moments(np.array([[0], [3], [6], [9]], np.float32), np.array([0, 1]), np.array([2, 2]))
+    >>> overlapping.count, overlapping.mean.tolist()
+    (3, [3.0])
+    """
+    found = Moments(values.shape[1])
+    for first, stop in joined(starts, lengths):
+        for block in blocks(values, first, stop):
+            found.add(block)
+    return found
+
+
+def joined(starts: Integers, lengths: Integers) -> list[tuple[int, int]]:
+    """Stretches that touch or overlap, as one: (first, stop), ascending.
+
+    >>> joined(np.array([5, 0, 2]), np.array([2, 2, 1]))
+    [(0, 3), (5, 7)]
+    """
+    if not len(starts):
+        return []
+    order = np.argsort(starts, kind="stable")
+    first, stop = starts[order], np.maximum.accumulate((starts + lengths)[order])
+    fresh = np.concatenate([[True], first[1:] > stop[:-1]])
+    last = np.concatenate([np.flatnonzero(fresh)[1:] - 1, [len(first) - 1]])
+    return list(zip(first[fresh].tolist(), stop[last].tolist(), strict=True))
+
+
+def mean_std(found: Moments) -> tuple[Floats, Floats]:
+    """Both in float32; a constant channel has a deviation of 1."""
+    std: Array = found.std()
     std[std < np.finfo(np.float32).tiny] = 1.0  # a constant channel, or one whose float32 quotient would overflow
-    return mean.astype(np.float32), std.astype(np.float32)
+    return found.mean.astype(np.float32), std.astype(np.float32)
 
 
-def constant(values: Floats) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
+def constant(found: Moments) -> np.ndarray[Any, np.dtype[np.bool_]]:
     """Which channels never change (channels,)."""
-    return np.asarray(values.min(axis=0) == values.max(axis=0))
+    return np.asarray(found.low == found.high)

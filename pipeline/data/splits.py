@@ -17,21 +17,27 @@ from .raw import SPLITS, Found, Integers, Raw, counted, first, listed, quoted
 Splits = dict[str, Integers]  # name -> item indices, ascending
 
 
-def assign(raw: Raw, labels: Labels, options: Mapping[str, Any], seed: int, found: Found) -> Splits | None:
+def assign(raw: Raw, labels: Labels | None, options: Mapping[str, Any], seed: int, found: Found) -> Splits | None:
     """Item indices of train, validation and test; None where no such split can be made.
 
     ``options["test"]`` cuts a test split and sets the source's own splits aside. Without it the source's own test
     split stands, and its own validation split, where there is one, stands before ``options["validation"]``.
     """
     everything = np.arange(len(raw), dtype=np.int64)
+    if in_time(options):
+        return dict.fromkeys(SPLITS, everything)  # each has a part of every item
     own = _own(raw, found)
     if own is None:
         return None
-    if options.get("test") is not None:
+    if options.get("test") is not None or options.get("folds") is not None:
         if own:
-            text = f"{raw.name} has a split of its own; data.test is set, so it was not used."
+            key = "test" if options.get("folds") is None else "folds"
+            text = f"{raw.name} has a split of its own; data.{key} is set, so it was not used."
             found.finding("warning", "data", text)
-        rest, test = _cut(everything, raw, labels, options["test"], seed, "test", found)
+        if options.get("folds") is not None:
+            rest, test = _fold(everything, raw, labels, options["folds"], seed, found)
+        else:
+            rest, test = _cut(everything, raw, labels, options["test"], seed, "test", found)
         rest, validation = _cut(rest, raw, labels, options["validation"], seed, "validation", found)
     elif "test" not in own:
         rule = f"must be set, because {raw.name} has no test split of its own"
@@ -68,24 +74,32 @@ def _own(raw: Raw, found: Found) -> Splits | None:
 def _cut(
     pool: Integers,
     raw: Raw,
-    labels: Labels,
+    labels: Labels | None,
     holdout: Mapping[str, Any],
     seed: int,
     name: str,
     found: Found,
 ) -> tuple[Integers, Integers]:
     """Kept and held-out part of ``pool``, both ascending; a fault where one of them would be empty."""
-    fraction, by = float(holdout["fraction"]), holdout["by"]
+    fraction, by = float(holdout["fraction"]), _way(holdout["by"], labels)
     order = shuffled(len(pool), seed, TEST if name == "test" else VALIDATION)
     if by == "group" and raw.groups is None:
         hint = "give the source groups, or cut by: class"
         found.fault("no-groups", f"data.{name}.by", "needs groups in the source", "'group'", hint=hint)
         return pool, pool[:0]
+    if by == "class" and labels is None:
+        hint = "cut by: group, time or random"
+        found.fault("no-classes", f"data.{name}.by", "needs one class a sequence", "'class'", hint=hint)
+        return pool, pool[:0]
+    if by == "time" and raw.times is None:
+        hint = "name the column: data.time; or cut long series into windows, which then follow each other"
+        found.fault("no-times", f"data.{name}.by", "needs the time of every sequence", "'time'", hint=hint)
+        return pool, pool[:0]
     if len(pool) < 2:
         rule = f"needs at least 2 training items to hold some out, {raw.name} has {len(pool)}"
         found.fault("too-few", f"data.{name}", rule)
         return pool, pool[:0]
-    if by == "class":
+    if by == "class" and labels is not None:
         held = by_class(labels.codes[pool], fraction, order)
         _check_classes(labels.codes[pool], labels.names, name, found)
     elif by == "group" and raw.groups is not None:
@@ -93,10 +107,80 @@ def _cut(
         held = by_group(groups, fraction, order)
         if len(set(groups)) < 2:
             found.fault("too-few", f"data.{name}", "needs at least 2 groups to hold one out", f"{groups[0]!r} only")
+    elif by == "time" and raw.times is not None:
+        held = _latest(pool, raw, fraction, name, found)
     else:
         held = np.zeros(len(pool), np.bool_)
         held[order[: min(max(1, round(fraction * len(pool))), len(pool) - 1)]] = True
     return pool[~held], pool[held]
+
+
+def in_time(options: Mapping[str, Any]) -> bool:
+    """Whether every item is cut in time, rather than items dealt out: its windows train, validate or test."""
+    windows = any(step["kind"] == "window" for step in options.get("transforms") or ())
+    return windows and (options.get("test") or {}).get("by") == "time"
+
+
+def _way(by: str, labels: Labels | None) -> str:
+    return ("random" if labels is None else "class") if by == "auto" else by
+
+
+def _latest(pool: Integers, raw: Raw, fraction: float, name: str, found: Found) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    """Marks the share of items that begin last; a fault where an earlier one is not over by then."""
+    times = np.zeros((len(raw), 2)) if raw.times is None else raw.times
+    order = np.argsort(times[pool, 0], kind="stable")
+    count = min(max(1, round(fraction * len(pool))), len(pool) - 1)
+    held = np.zeros(len(pool), np.bool_)
+    held[order[len(pool) - count :]] = True
+    border = times[pool[held], 0].min()
+    late = pool[~held][times[pool[~held], 1] > border]
+    if len(late):
+        places = [f"{raw.item(int(i))} ends at {times[i, 1]:g}" for i in late]
+        got = f"{counted(len(late), 'item')} beyond {border:g}, where {name} begins"
+        where = f"{raw.name}  {name} split"
+        found.fault("time-leak", where, "must keep the future out of the past", got, first(places))
+    return held
+
+
+def _fold(
+    pool: Integers, raw: Raw, labels: Labels | None, folds: Mapping[str, Any], seed: int, found: Found
+) -> tuple[Integers, Integers]:
+    """All items but one fold, and that fold; the folds of all indices cover every item once."""
+    count, index, by = int(folds["count"]), int(folds["index"]), _way(folds["by"], labels)
+    order = shuffled(len(pool), seed, TEST)
+    if by == "group" and raw.groups is None:
+        found.fault("no-groups", "data.folds.by", "needs groups in the source", "'group'", hint="or fold by: class")
+        return pool, pool[:0]
+    if by == "class" and labels is None:
+        found.fault("no-classes", "data.folds.by", "needs one class a sequence", "'class'", hint="fold by: random")
+        return pool, pool[:0]
+    parts = len(set(raw.groups)) if by == "group" and raw.groups is not None else len(pool)
+    if parts < count:
+        what = counted(parts, "group" if by == "group" else "item")
+        found.fault("too-few", "data.folds", f"needs at least {count} to make as many folds", what)
+        return pool, pool[:0]
+    if by == "group" and raw.groups is not None:
+        fold = group_folds(raw.groups, count, order)
+    else:
+        codes = labels.codes if by == "class" and labels is not None else np.zeros(len(pool), np.int64)
+        fold = np.empty(len(pool), np.int64)
+        fold[order[np.argsort(codes[order], kind="stable")]] = np.arange(len(pool)) % count  # class after class
+    return pool[fold != index], pool[fold == index]
+
+
+def group_folds(groups: Sequence[str], count: int, order: Integers) -> Integers:
+    """Fold of each item: the largest group first into the fold that has least, groups of one size in random order.
+
+    >>> group_folds(["a", "a", "b", "c"], 2, np.array([0, 1, 2, 3])).tolist()
+    [0, 0, 1, 1]
+    """
+    names, inverse, counts = np.unique(np.array(groups), return_inverse=True, return_counts=True)
+    sequence = list(dict.fromkeys(inverse[order].tolist()))
+    filled, fold = np.zeros(count, np.int64), np.zeros(len(names), np.int64)
+    for group in sorted(sequence, key=lambda number: -counts[number]):
+        fold[group] = int(np.argmin(filled))
+        filled[fold[group]] += counts[group]
+    return np.asarray(fold[inverse], np.int64)
 
 
 def by_class(codes: Integers, fraction: float, order: Integers) -> np.ndarray[Any, np.dtype[np.bool_]]:

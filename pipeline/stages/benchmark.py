@@ -18,8 +18,9 @@ def run(given: Mapping[str, Artifact], options: Mapping[str, Any], into: Path, c
     Everything it finds is a measurement, so nothing of it is part of the artifact's digest.
     """
     test = Dataset.read(given["data"].files).test
-    lengths = feeds.auto_lengths(test.offsets) if options["lengths"] == "auto" else tuple(options["lengths"])
-    points = feeds.grid(test.values, test.offsets, tuple(options["batch"]), lengths, seed=options["seed"])
+    values, offsets = test.packed()
+    lengths = feeds.auto_lengths(offsets) if options["lengths"] == "auto" else tuple(options["lengths"])
+    points = feeds.grid(values, offsets, tuple(options["batch"]), lengths, seed=options["seed"])
     contenders = {name: given[role] / file for name, (role, file) in options["contenders"].items()}
     done = latency.measure(
         contenders,

@@ -13,7 +13,6 @@ import numpy as np
 import onnx
 
 from ...benchmarks import feeds, latency
-from ...benchmarks.predict import predict
 from ...exporters import parity
 from ...exporters.cleanup import to_bytes
 from ...exporters.manifest import LOGITS
@@ -21,6 +20,7 @@ from ...exporters.non_finite import apply as guard
 from ...exporters.quantize.contract import BadCalibration, NothingQuantized
 from ..data.dataset import Dataset, Sequences
 from ..engine.task import Artifact, Context, Outcome
+from .predicting import outputs_of
 from .quantize import FLOAT, MODEL, make
 
 _SPEED_STEP = 0.05
@@ -132,7 +132,7 @@ def _speed(files: Mapping[str, Path], split: Sequences, options: Mapping[str, An
     middle = int(np.median(split.lengths))
     found = latency.measure(
         files,
-        feeds.grid(split.values, split.offsets, (1,), (middle,), seed=options["seed"]),
+        feeds.grid(*split.packed(), (1,), (middle,), seed=options["seed"]),
         reference=FLOAT,
         provider_names=[options["provider"]],
         threads=options["threads"],
@@ -144,10 +144,7 @@ def _speed(files: Mapping[str, Path], split: Sequences, options: Mapping[str, An
 
 
 def _measure(name: str, path: Path, whole: Path, splits: Sequence[Sequences], speed: Mapping[str, float]) -> Candidate:
-    before, after = (
-        np.concatenate([predict(file, split.values, split.offsets, output=LOGITS) for split in splits])
-        for file in (whole, path)
-    )
+    before, after = (np.concatenate([outputs_of(file, split, LOGITS) for split in splits]) for file in (whole, path))
     probes = [np.array(splits[-1].item(index)) for index in range(min(4, len(splits[-1])))]
     return Candidate(
         recipe=name,

@@ -11,5 +11,5 @@ from ..engine.task import Artifact, Context, Outcome
 def run(given: Mapping[str, Artifact], options: Mapping[str, Any], into: Path, context: Context) -> Outcome:
     """Options: ``source`` (the YAML's data section), ``seed``, ``expected`` (its digest at plan time)."""
     folder = Path(context.local["folder"])
-    dataset = load_source(options["source"], folder, options["seed"], options["expected"])
+    dataset = load_source(options["source"], folder, options["seed"], options["expected"], into)
     return Outcome(dataset.write(into))

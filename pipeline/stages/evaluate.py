@@ -6,11 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from ...benchmarks.predict import NotFinite, predict
+from ...benchmarks.predict import NotFinite
 from ...exporters.manifest import LOGITS
 from ..data.dataset import Dataset
 from ..engine.task import Artifact, Context, Outcome
 from ..errors import Fault, StageFailed
+from .predicting import outputs_of
 from .quantize import MODEL
 
 LOGITS_FILE = "test.logits.npy"
@@ -20,7 +21,7 @@ def run(given: Mapping[str, Artifact], options: Mapping[str, Any], into: Path, c
     """Inputs: ``data``, ``model``."""
     test = Dataset.read(given["data"].files).test
     try:
-        logits = predict(given["model"] / MODEL, test.values, test.offsets, output=LOGITS)
+        logits = outputs_of(given["model"] / MODEL, test, LOGITS)
     except NotFinite as error:
         hint = "the network or its quantized form is broken; no quality number is given for it"
         raise StageFailed(

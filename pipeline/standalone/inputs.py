@@ -31,6 +31,7 @@ from ..data.archive import Archive
 from ..data.checks import check_items, check_values
 from ..data.files import open_regular
 from ..data.raw import Found, Raw
+from ..data.sink import Sink
 from ..errors import ConfigError, Fault, InputRejected
 from .feeding import CannotFeed, Feeding, understand
 
@@ -184,10 +185,12 @@ def _read(path: Path, inputs: set[str], option: str) -> Sample:
         got = f"{layout[0]} {values.dtype} {values.shape}, {layout[1]} {cuts.dtype} {cuts.shape}"
         raise InputRejected(Fault("data.shape", path.name, "must hold numbers in the documented shapes", got))
     items = _items(values, cuts.astype(np.int64), layout[0] == "values", path.name)
-    raw, found = Raw(name=path.name, kind="npz", items=items, labels=np.zeros(len(items), np.int64)), Found()
-    check_items(raw, found)
+    raw, found, sink = Raw(name=path.name, kind="npz", count=len(items), labels=None), Found(), Sink(None)
+    for item in items:
+        sink.item(item)
+    check_items(raw, sink.scan, found)
     if not found.faults:
-        check_values(raw, None, found)
+        check_values(raw, sink.scan, None, found)
     if found.faults:
         raise InputRejected(found.faults)
     sequences = [np.ascontiguousarray(item, dtype=np.float32) for item in items]

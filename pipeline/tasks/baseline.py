@@ -53,12 +53,17 @@ def mean_std_logistic_regression(dataset: Dataset) -> BaselineResult:
 def mean_std(sequences: Sequences) -> NDArray[Any]:
     """Each channel's mean and (population) standard deviation over each item (items, 2 × channels), float64.
 
-    >>> two = Sequences(np.array([[1], [3], [7]], np.float32), np.array([0, 2, 3]), np.array([0, 1]))
+    >>> two = Sequences.ragged(np.array([[1], [3], [7]], np.float32), np.array([0, 2, 3]), np.array([0, 1]))
     >>> mean_std(two).tolist()
     [[2.0, 1.0], [7.0, 0.0]]
     """
-    lengths = sequences.lengths[:, None]
-    values = np.asarray(sequences.values, np.float64)
-    mean = np.add.reduceat(values, sequences.offsets[:-1]) / lengths
-    centred = values - np.repeat(mean, sequences.lengths, axis=0)
-    return np.hstack([mean, np.sqrt(np.add.reduceat(centred**2, sequences.offsets[:-1]) / lengths)])
+    return np.concatenate([_mean_std(piece) for piece in sequences.pieces()])
+
+
+def _mean_std(piece: Sequences) -> NDArray[Any]:
+    packed, offsets = piece.packed()
+    lengths = piece.lengths[:, None]
+    values = np.asarray(packed, np.float64)
+    mean = np.add.reduceat(values, offsets[:-1]) / lengths
+    centred = values - np.repeat(mean, piece.lengths, axis=0)
+    return np.hstack([mean, np.sqrt(np.add.reduceat(centred**2, offsets[:-1]) / lengths)])

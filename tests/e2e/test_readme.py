@@ -31,7 +31,7 @@ def folder(tmp_path_factory):
     lengths = np.r_[data.train.lengths, data.test.lengths]
     np.savez(
         place / "speech.npz",
-        values=np.concatenate([data.train.values, data.test.values]),
+        values=np.concatenate([data.train.packed()[0], data.test.packed()[0]]),
         offsets=np.r_[0, np.cumsum(lengths)],
         labels=np.r_[data.train.labels, data.test.labels],
         is_test=test,

@@ -57,13 +57,13 @@ def doctored(done, facts=None, measured=None):
 
 @pytest.fixture(scope="module")
 def truth(finished):
-    return np.load(finished["data"].artifact / "test.labels.npy")
+    return np.load(finished["data"].artifact / "test.targets.npy")
 
 
 def right(finished, task):
     """Test items that a model gets right, from its stored logits and not from facts."""
     found = np.load(finished[task].artifact / "test.logits.npy").argmax(axis=1)
-    return found == np.load(finished["data"].artifact / "test.labels.npy")
+    return found == np.load(finished["data"].artifact / "test.targets.npy")
 
 
 def test_it_is_what_the_command_wrote(assembled, tiny):

@@ -36,7 +36,7 @@ def sequences(items: int = 40, seed: int = 0) -> Sequences:
     values = rng.normal(size=(int(offsets[-1]), FEATURES)).astype(np.float32)
     for item, label in enumerate(labels):
         values[offsets[item] : offsets[item + 1], label] += 2
-    return Sequences(values, offsets, labels)
+    return Sequences.ragged(values, offsets, labels)
 
 
 def dataset() -> Dataset:

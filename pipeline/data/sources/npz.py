@@ -10,7 +10,6 @@ Other arrays may be there and are left unread, unless their name is a near miss 
 
 import difflib
 from collections.abc import Mapping
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,8 @@ import numpy as np
 from ...errors import InputRejected
 from ..archive import Archive, Header
 from ..files import open_regular, sha256
-from ..raw import Array, Finding, Found, Raw, counted, first, listed
+from ..raw import UNLABELLED, Array, Finding, Found, Integers, Raw, counted, first, listed
+from ..sink import Sink
 
 _LAYOUTS = {"ragged": ("values", "offsets", "labels"), "padded": ("frames", "lengths", "labels")}
 _OPTIONAL = ("split", "is_test", "groups", "features", "label_names")
@@ -39,23 +39,23 @@ _SHAPES = {
 }
 
 
-def read(options: Mapping[str, Any], folder: Path) -> tuple[Raw, dict[str, Any]]:
+def read(options: Mapping[str, Any], folder: Path, sink: Sink) -> tuple[Raw, dict[str, Any]]:
     """All sequences of ``options["path"]``, and the digest of the very file that was read."""
     name = Path(options["path"]).name
     with open_regular(folder / options["path"], "data.path", options["path"]) as file:
-        archive = Archive(file, name)
-        layout = _layout(archive.headers, name)
-        found = Found()
-        arrays = {key: archive.array(key) for key in (*_LAYOUTS[layout], *_OPTIONAL) if key in archive}
-        items = _ragged(arrays, name, found) if layout == "ragged" else _padded(arrays, name, found)
-        if found.faults:
-            raise InputRejected(found.faults)
+        archive = Archive(file, name, streamed=("values", "frames"))
+        layout = _layout(archive.headers, name, options.get("wanted") in UNLABELLED)
+        frames, ends, *_ = _LAYOUTS[layout]
+        arrays = {key: archive.array(key) for key in (ends, "labels", *_OPTIONAL) if key in archive}
+        sink.features = _names(arrays, "features")
+        pour = _ragged if layout == "ragged" else _padded
+        pour(archive, archive.headers[frames].shape, arrays[ends].astype(np.int64), sink)
         digest = {"file": sha256(file)}  # after reading: a file that changed meanwhile has another digest
     raw = Raw(
         name=name,
         kind=f"npz {name}",
-        items=items,
-        labels=arrays["labels"],
+        count=len(arrays[ends]) - (layout == "ragged"),
+        labels=arrays.get("labels"),
         groups=_texts(arrays, "groups"),
         split=_split(arrays),
         features=_names(arrays, "features"),
@@ -70,13 +70,13 @@ def digest(options: Mapping[str, Any], folder: Path) -> dict[str, Any]:
         return {"file": sha256(file)}
 
 
-def _layout(headers: Mapping[str, Header], where: str) -> str:
+def _layout(headers: Mapping[str, Header], where: str, unlabelled: bool) -> str:
     """Which layout it is, once all headers agree with it."""
     found = Found()
     known = {name for needed in _LAYOUTS.values() for name in needed} | set(_OPTIONAL)
     layout = "padded" if "frames" in headers and "values" not in headers else "ragged"
     other = "values" if layout == "padded" else "frames"
-    missing = [name for name in _LAYOUTS[layout] if name not in headers]
+    missing = [name for name in _LAYOUTS[layout] if name not in headers and not (unlabelled and name == "labels")]
     spare = [name for name in headers if name not in known]
     for name in missing:
         near = difflib.get_close_matches(name, spare, 1, 0.6)
@@ -114,10 +114,11 @@ def _check_shapes(headers: Mapping[str, Header], where: str, found: Found) -> No
             found.fault("count", f"{where}  {name}", rule, f"{headers[name].shape[0]:,}")
 
 
-def _ragged(arrays: Mapping[str, Array], where: str, found: Found) -> list[Array]:
-    values, offsets = arrays["values"], arrays["offsets"].astype(np.int64)
-    if len(offsets) == 0 or offsets[0] != 0 or offsets[-1] != len(values):
-        rule = f"must go from 0 to the number of frames, {len(values):,}"
+def _ragged(archive: Archive, shape: tuple[int, ...], offsets: Integers, sink: Sink) -> None:
+    """``values`` block by block, cut at the offsets."""
+    where, found = archive.where, Found()
+    if len(offsets) == 0 or offsets[0] != 0 or offsets[-1] != shape[0]:
+        rule = f"must go from 0 to the number of frames, {shape[0]:,}"
         got = f"{offsets[0]:,} to {offsets[-1]:,}" if len(offsets) else "nothing"
         found.fault("offsets", f"{where}  offsets", rule, got)
     falls = np.flatnonzero(np.diff(offsets) < 0)
@@ -126,19 +127,30 @@ def _ragged(arrays: Mapping[str, Array], where: str, found: Found) -> list[Array
         got = counted(len(falls), "step") + " back"
         found.fault("offsets", f"{where}  offsets", "must never decrease", got, first(examples))
     if found.faults:
-        return []
-    return [values[start:stop] for start, stop in pairwise(offsets)]
+        raise InputRejected(found.faults)
+    before, ends = 0, offsets[1:]
+    for block in archive.rows("values"):
+        after = before + len(block)
+        low, high = np.searchsorted(ends, before, "right" if before else "left"), np.searchsorted(ends, after, "right")
+        sink.feed(block, ends[low:high] - before)
+        before = after
 
 
-def _padded(arrays: Mapping[str, Array], where: str, found: Found) -> list[Array]:
-    frames, lengths = arrays["frames"], arrays["lengths"]
-    wrong = np.flatnonzero((lengths < 0) | (lengths > frames.shape[1]))
+def _padded(archive: Archive, shape: tuple[int, ...], lengths: Integers, sink: Sink) -> None:
+    """``frames`` item by item, each cut to its length."""
+    wrong = np.flatnonzero((lengths < 0) | (lengths > shape[1]))
     if len(wrong):
-        rule = f"must be 0 to {frames.shape[1]:,}, the padded time"
+        found = Found()
+        rule = f"must be 0 to {shape[1]:,}, the padded time"
         examples = [f"item {i}: {lengths[i]:,}" for i in wrong]
-        found.fault("offsets", f"{where}  lengths", rule, counted(len(wrong), "item") + " outside", first(examples))
-        return []
-    return [item[:length] for item, length in zip(frames, lengths, strict=True)]
+        got = counted(len(wrong), "item") + " outside"
+        found.fault("offsets", f"{archive.where}  lengths", rule, got, first(examples))
+        raise InputRejected(found.faults)
+    done = 0
+    for block in archive.rows("frames"):
+        for item in block:
+            sink.item(item[: lengths[done]])
+            done += 1
 
 
 def _split(arrays: Mapping[str, Array]) -> list[str] | None:

@@ -4,6 +4,7 @@ The function gets ``arguments`` and returns an iterable of dicts, one a sequence
 
     frames  (T, F) numbers      label  text or integer
     group   optional            split  optional: 'train', 'validation', 'test'
+    tags    (T,) text or integers, for a task that labels frames; then, and where frames are foreseen, without label
 
 This is the user's code and runs with the user's rights; nothing here is a sandbox. What it raises is named as its own,
 with file and line. What it prints goes to stderr.
@@ -26,14 +27,17 @@ import numpy as np
 from ...errors import ConfigError, Fault, InputRejected, StageFailed
 from ..files import open_regular, sha256
 from ..modules import source_files
-from ..raw import Array, Found, Raw, counted, first, listed, quoted
+from ..raw import UNLABELLED, Found, Raw, counted, first, listed, quoted
+from ..sink import Sink
 
 _WHERE = "data.entry"
+_END = object()
 _REQUIRED, _OPTIONAL = ("frames", "label"), ("group", "split")
+_MORE = ("tags",)
 
 
-def read(options: Mapping[str, Any], folder: Path) -> tuple[Raw, dict[str, Any]]:
-    """Calls the entry and collects what it yields."""
+def read(options: Mapping[str, Any], folder: Path, sink: Sink) -> tuple[Raw, dict[str, Any]]:
+    """Calls the entry and pours what it yields, item by item."""
     entry, arguments = options["entry"], options.get("arguments") or {}
     code = digest(options, folder)
     with _importable(folder, code["modules"]), redirect_stdout(sys.stderr):
@@ -44,9 +48,19 @@ def read(options: Mapping[str, Any], folder: Path) -> tuple[Raw, dict[str, Any]]
         if isinstance(returned, (str, bytes, Mapping)) or not isinstance(returned, Iterable):
             got = type(returned).__name__
             raise InputRejected(Fault("data.layout", entry, "must return an iterable of dicts", got))
+        return _collect(_items(returned, entry, folder), entry, sink, options.get("wanted", "class")), code
+
+
+def _items(returned: Iterable[Any], entry: str, folder: Path) -> Iterator[Any]:
+    """What the user's code yields; what it raises on the way is its own."""
+    with _UserCode(entry, folder):
+        iterator = iter(returned)
+    while True:
         with _UserCode(entry, folder):
-            given = list(returned)
-    return _collect(given, entry), code
+            item = next(iterator, _END)
+        if item is _END:
+            return
+        yield item
 
 
 def digest(options: Mapping[str, Any], folder: Path) -> dict[str, Any]:
@@ -159,28 +173,38 @@ class _UserCode:
         return path.is_relative_to(self.folder) and "site-packages" not in path.parts
 
 
-def _collect(given: list[Any], entry: str) -> Raw:
-    """The dicts as a Raw; one fault a kind for those that are not in form."""
+def _collect(given: Iterable[Any], entry: str, sink: Sink, wanted: str) -> Raw:
+    """The dicts' frames into the sink, the rest as a Raw; one fault a kind for those that are not in form."""
     problems: dict[str, list[str]] = {}
-    items: list[Array] = []
+    kept: dict[str, list[Any]] = {key: [] for key in ("label", *_OPTIONAL)}
+    count = 0
     for index, item in enumerate(given):
-        problem = _item_problem(item)
+        count += 1
+        problem = _item_problem(item, wanted)
         frames = None
         if problem is None:
             try:
                 frames = np.asarray(item["frames"])
+                tags = np.asarray(item["tags"], str) if wanted == "tag" else None
             except (ValueError, TypeError, RuntimeError) as error:  # nested lists of unequal length, a CUDA tensor
                 problem = ("must hold 'frames' that make an array", str(error).splitlines()[0][:160])
         if problem is not None:
             problems.setdefault(problem[0], []).append(f"item {index}: {problem[1]}")
-        elif frames is not None:
-            items.append(frames)
+        elif frames is not None and not problems:
+            rows = len(frames) if frames.ndim else 0
+            if tags is not None and tags.shape != (rows,):
+                rule = "must yield one tag a frame"
+                problems.setdefault(rule, []).append(f"item {index}: tags {tags.shape} for {rows} frames")
+                continue
+            sink.feed(frames, (rows,), tags)
+            for key, column in kept.items():
+                column.append(item.get(key))
     found = Found()
     for rule, examples in problems.items():
         found.fault("layout", entry, rule, counted(len(examples), "item") + " in another form", first(examples))
     for key in _OPTIONAL if not problems else ():
-        without = [f"item {i} has none" for i, item in enumerate(given) if item.get(key) is None]
-        if 0 < len(without) < len(given):
+        without = [f"item {i} has none" for i, value in enumerate(kept[key]) if value is None]
+        if 0 < len(without) < count:
             rule = f"must give {key!r} for every item or for none"
             found.fault("layout", entry, rule, counted(len(without), "item") + " without", first(without))
     if found.faults:
@@ -188,18 +212,19 @@ def _collect(given: list[Any], entry: str) -> Raw:
     return Raw(
         name=entry,
         kind=f"python {entry}",
-        items=items,
-        labels=[item["label"] for item in given],
-        groups=_texts(given, "group"),
-        split=_texts(given, "split"),
+        count=count,
+        labels=None if wanted in UNLABELLED else kept["label"],
+        groups=_texts(kept["group"]),
+        split=_texts(kept["split"]),
     )
 
 
-def _item_problem(item: object) -> tuple[str, str] | None:
+def _item_problem(item: object, wanted: str) -> tuple[str, str] | None:
     if not isinstance(item, Mapping):
         return "must yield dicts", type(item).__name__
-    missing = [key for key in _REQUIRED if key not in item]
-    unknown = [str(key) for key in item if key not in (*_REQUIRED, *_OPTIONAL)]
+    required = ("frames", "tags") if wanted == "tag" else _REQUIRED[:1] if wanted in UNLABELLED else _REQUIRED
+    missing = [key for key in required if key not in item]
+    unknown = [str(key) for key in item if key not in (*_REQUIRED, *_OPTIONAL, *_MORE)]
     if missing:
         rule = f"must yield dicts with {listed([repr(key) for key in missing])}"
         return rule, f"has {quoted(sorted(map(str, item))) or 'nothing'}"
@@ -210,5 +235,5 @@ def _item_problem(item: object) -> tuple[str, str] | None:
     return None
 
 
-def _texts(given: list[Any], key: str) -> list[str] | None:
-    return None if not given or given[0].get(key) is None else [str(item[key]) for item in given]
+def _texts(given: list[Any]) -> list[str] | None:
+    return None if not given or given[0] is None else [str(value) for value in given]

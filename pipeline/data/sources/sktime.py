@@ -1,4 +1,4 @@
-"""Classification data sets that the sktime package carries, such as JapaneseVowels.
+"""Classification data sets that the sktime or the aeon package carries, such as JapaneseVowels.
 
 The package is located and its ``.ts`` files are read here, without importing it: sktime and pandas take 2 s to import,
 these files 0.15 s to read. A test holds the result to sktime's own loader. Only bundled data sets are on offer, so
@@ -19,30 +19,31 @@ import numpy as np
 
 from ...errors import ConfigError, EnvironmentFault, Fault, InputRejected
 from ..raw import Array, Found, Raw, counted, first
+from ..sink import Sink
 
 _WHERE = "data.name"
 
 
-def read(options: Mapping[str, Any], folder: Path) -> tuple[Raw, dict[str, Any]]:
+def read(options: Mapping[str, Any], folder: Path, sink: Sink) -> tuple[Raw, dict[str, Any]]:
     """The data set ``options["name"]`` with its official training and test split."""
     name = options["name"]
-    items: list[Array] = []
     labels: list[str] = []
     counts: list[int] = []
     names: tuple[str, ...] = ()
     digests = {}
-    files = _files(name)
+    files = _files(options)
     for split, path in files.items():
         content = path.read_bytes()
         digests[split] = hashlib.sha256(content).hexdigest()
         part, part_labels, names = _parse(content.decode(), path.name)
-        items += part
+        for item in part:
+            sink.item(item)
         labels += part_labels
         counts.append(len(part))
     raw = Raw(
         name=name,
-        kind=f"sktime {name}",
-        items=items,
+        kind=f"{options.get('source', 'sktime')} {name}",
+        count=len(labels),
         labels=labels,
         split=["train"] * counts[0] + ["test"] * counts[1],
         label_names=names,
@@ -54,30 +55,31 @@ def read(options: Mapping[str, Any], folder: Path) -> tuple[Raw, dict[str, Any]]
 
 def digest(options: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     """SHA-256 of both files: another version of the package with the same files is the same data."""
-    return {split: hashlib.sha256(path.read_bytes()).hexdigest() for split, path in _files(options["name"]).items()}
+    return {split: hashlib.sha256(path.read_bytes()).hexdigest() for split, path in _files(options).items()}
 
 
-def bundled() -> dict[str, Path]:
-    """Name -> folder of the classification data sets that come with the installed sktime.
+def bundled(package: str = "sktime") -> dict[str, Path]:
+    """Name -> folder of the classification data sets that come with the installed package, sktime or aeon.
 
     Raises:
-        EnvironmentFault: sktime is not installed.
+        EnvironmentFault: it is not installed.
     """
-    spec = find_spec("sktime")
+    spec = find_spec(package)
     if spec is None or not spec.submodule_search_locations:
-        rule = "needs the package sktime, which is not installed"
-        hint = "pip install 'seqpress[data]'"
+        rule = f"needs the package {package}, which is not installed"
+        hint = "pip install 'seqpress[data]'" if package == "sktime" else f"pip install {package}"
         raise EnvironmentFault(Fault("data.no-library", "data.source", rule, hint=hint))
     root = Path(spec.submodule_search_locations[0], "datasets", "data")
     return {path.name.removesuffix("_TRAIN.ts"): path.parent for path in sorted(root.glob("*/*_TRAIN.ts"))}
 
 
-def _files(name: str) -> dict[str, Path]:
-    known = bundled()
+def _files(options: Mapping[str, Any]) -> dict[str, Path]:
+    name, package = options["name"], options.get("source", "sktime")
+    known = bundled(package)
     if name not in known:
         near = difflib.get_close_matches(name, known, 1, 0.5)
         hint = f"did you mean: {near[0]}" if near else f"known: {', '.join(known)}"
-        rule = "must name a data set that sktime carries with it"
+        rule = f"must name a data set that {package} carries with it"
         raise ConfigError(Fault("data.unknown-name", _WHERE, rule, repr(name), hint))
     return {split: known[name] / f"{name}_{split.upper()}.ts" for split in ("train", "test")}
 

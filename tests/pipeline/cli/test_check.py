@@ -62,7 +62,7 @@ def test_the_other_cases_of_the_summary(compress, in_folder: Path) -> None:
     answer = compress("check", "p.yaml")
     assert answer.code == 0
     for text in (
-        "npz d.npz, validation 20% of training by class, test 25% by group",
+        "npz d.npz, validation 20% of training by auto, test 25% by group",
         "transformer: 2 layers × 64, 4 heads, from t.safetensors",
         "1 seed, no control",
         "trains     1 network\n",

@@ -51,7 +51,7 @@ def test_it_does_not_overwrite(compress, in_folder: Path) -> None:
     ("arguments", "where", "code"),
     [
         (["--source", "npz"], "compress init", "usage.missing-answer"),
-        (["--source", "csv"], "--source", "config.choice"),
+        (["--source", "xml"], "--source", "config.choice"),
         (["--path", "gone.npz"], "--path", "config.missing-file"),
         (["--entry", "gone_module:load"], "--entry", "config.missing-module"),
         (["--entry", "json"], "--entry", "config.format"),

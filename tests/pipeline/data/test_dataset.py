@@ -23,7 +23,7 @@ def sequences(draw: st.DrawFn, channels: int = 2) -> Sequences:
     rng = np.random.default_rng(draw(st.integers(0, 1000)))
     values = rng.normal(size=(sum(lengths), channels)).astype(np.float32)
     labels = rng.integers(0, 3, len(lengths))
-    return Sequences(values, np.cumsum([0, *lengths]).astype(np.int64), labels.astype(np.int64))
+    return Sequences.ragged(values, np.cumsum([0, *lengths]).astype(np.int64), labels.astype(np.int64))
 
 
 @st.composite
@@ -46,8 +46,10 @@ def test_round_trip(tmp_path_factory: pytest.TempPathFactory, dataset: Dataset) 
     back = Dataset.read(files(one))
     assert isinstance(back.train.values, np.memmap)
     for name in ("train", "validation", "test"):
-        for field in ("values", "offsets", "labels"):
-            given_array, read = (getattr(each.split(name), field) for each in (dataset, back))
+        one_split, other = dataset.split(name), back.split(name)
+        for given_array, read in zip(
+            (*one_split.packed(), one_split.labels), (*other.packed(), other.labels), strict=True
+        ):
             np.testing.assert_array_equal(given_array, read)
             assert given_array.dtype == read.dtype
     assert (back.labels, back.features, back.source, back.findings) == (
@@ -90,10 +92,10 @@ def test_normalisation_uses_training_only(small: Make, options: Make, tmp_path: 
         if bytes(values[start:stop]) in held:
             elsewhere[start:stop] = -1e6
     second = load(elsewhere)
-    assert second.validation.values.max() == -1e6
+    assert second.validation.packed()[0].max() == -1e6
     np.testing.assert_array_equal(first.mean, second.mean)
     np.testing.assert_array_equal(first.std, second.std)
-    np.testing.assert_allclose(first.mean, first.train.values.mean(axis=0, dtype=np.float64), rtol=1e-6)
+    np.testing.assert_allclose(first.mean, first.train.packed()[0].mean(axis=0, dtype=np.float64), rtol=1e-6)
     moved = values.copy()
     moved[:87] += 1
     np.testing.assert_allclose(load(moved).mean, first.mean + 1, rtol=1e-5)
@@ -128,9 +130,9 @@ def test_damaged_files_are_refused(small: Make, options: Make, tmp_path: Path) -
     Dataset.read(files(folder))
     kept = {name: path.read_bytes() for name, path in files(folder).items()}
     other = {
-        "dataset.json": [b"", b"{}", b"[]", b'{"schema": 2}', json.dumps({"schema": 1}).encode()],
-        "train.values.npy": [b"", kept["train.values.npy"][:-1], kept["train.values.npy"][:40], kept["mean.npy"]],
-        "test.offsets.npy": [kept["train.offsets.npy"], kept["std.npy"]],
+        "dataset.json": [b"", b"{}", b"[]", b'{"schema": 1}', json.dumps({"schema": 2}).encode()],
+        "values.npy": [b"", kept["values.npy"][:-1], kept["values.npy"][:40], kept["mean.npy"]],
+        "test.items.npy": [kept["train.items.npy"], kept["std.npy"]],
         "std.npy": [b"pickle"],
     }
     for name, contents in other.items():
@@ -139,6 +141,6 @@ def test_damaged_files_are_refused(small: Make, options: Make, tmp_path: Path) -
             with pytest.raises(InputRejected, match=r"dataset\.json must "):
                 Dataset.read(files(folder))
         (folder / name).write_bytes(kept[name])
-    missing = {name: path for name, path in files(folder).items() if name != "test.labels.npy"}
+    missing = {name: path for name, path in files(folder).items() if name != "test.targets.npy"}
     with pytest.raises(InputRejected, match="must be a whole stored data set"):
         Dataset.read(missing)

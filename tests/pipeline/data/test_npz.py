@@ -77,7 +77,7 @@ def test_every_real_number_type_becomes_float32_and_says_so(
     dataset = load_source(options(), tmp_path, 7)
     assert dataset.train.values.dtype == np.float32
     assert f"Features were {np.dtype(dtype).name} and are used as float32." in texts(dataset, "info")
-    np.testing.assert_array_equal(dataset.test.values, values[87:].astype(np.float32))
+    np.testing.assert_array_equal(dataset.test.packed()[0], values[87:].astype(np.float32))
 
 
 def test_lost_detail_and_constant_channels_are_found(small: Make, options: Make, tmp_path: Path) -> None:

@@ -60,7 +60,7 @@ def test_own_splits(options: Make, tmp_path: Path) -> None:
     )
     dataset = load_source(options(source="python", entry="my_data:load"), tmp_path, 7)
     assert [len(dataset.train), len(dataset.validation), len(dataset.test)] == [6, 3, 3]
-    assert dataset.validation.values[:, 0].tolist() == [6, 7, 8]
+    assert dataset.validation.packed()[0][:, 0].tolist() == [6, 7, 8]
     assert any("The validation split is my_data:load's own" in finding["text"] for finding in dataset.findings)
 
 
@@ -160,3 +160,22 @@ def test_a_relative_folder(entry: dict[str, Any], tmp_path: Path, monkeypatch: p
     monkeypatch.chdir(tmp_path.parent)
     dataset = load_source(entry, Path(os.path.relpath(tmp_path)), 7)
     assert np.isfinite(dataset.train.values).all()
+
+
+def test_tasks_that_need_no_label(options: Make, tmp_path: Path) -> None:
+    (tmp_path / "my_data.py").write_text(
+        "def load():\n"
+        "    for i in range(12):\n"
+        "        yield {'frames': [[i, j] for j in range(5)], 'tags': ['up', 'down', 'up', 'up', 'up']}\n"
+    )
+    share = {"fraction": 0.25, "by": "auto"}
+    chosen = options(source="python", entry="my_data:load", test=share, validation=share)
+    ahead = load_source(chosen, tmp_path, 7, wanted={"kind": "next"})
+    frames, lengths, targets = ahead.train.batch([0])
+    assert lengths.tolist() == [4]
+    np.testing.assert_array_equal(targets[0, :-1], frames[0, 1:])
+    tagged = load_source(chosen, tmp_path, 7, wanted={"kind": "tag"})
+    assert tagged.labels == ("down", "up")
+    assert tagged.train.batch([0])[2].tolist() == [[1, 0, 1, 1, 1]]
+    with pytest.raises(InputRejected, match="must yield dicts with 'label'"):
+        load_source(chosen, tmp_path, 7)

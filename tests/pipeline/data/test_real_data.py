@@ -40,7 +40,7 @@ def test_spoken_digits_with_unseen_speakers(digits: dict[str, Any], options: Mak
     assert [len(dataset.train), len(dataset.validation), len(dataset.test)] == [2000, 500, 500]
     assert dataset.train.channels == 40
     assert any("float16" in finding["text"] for finding in dataset.findings)
-    np.testing.assert_allclose((dataset.train.values - dataset.mean).std(axis=0), dataset.std, rtol=1e-3)
+    np.testing.assert_allclose((dataset.train.packed()[0] - dataset.mean).std(axis=0), dataset.std, rtol=1e-3)
 
 
 def test_spoken_digits_official_split(digits: dict[str, Any], options: Make, tmp_path: Path) -> None:
@@ -78,7 +78,7 @@ def test_chorales_by_length(shared_data: Callable[[str], Path], options: Make, t
     )
     dataset = load_source(options(path="chorales.npz"), tmp_path, 7)
     assert [len(dataset.train), len(dataset.validation), len(dataset.test)] == [229, 76, 77]
-    assert set(np.unique(dataset.train.values)) == {0.0, 1.0}
+    assert set(np.unique(dataset.train.packed()[0])) == {0.0, 1.0}
     constant = int((dataset.std == 1.0).sum())
     assert constant > 10
     told = [finding["text"] for finding in dataset.findings if finding["text"].startswith("Constant")]

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from seqpress.pipeline.data import load_source, source_digest
+from seqpress.pipeline.data.sink import Sink
 from seqpress.pipeline.data.sources import sktime as source
 from seqpress.pipeline.errors import EnvironmentFault, InputRejected
 from seqpress.pipeline.report.model import DataFacts
@@ -36,17 +37,20 @@ def test_japanese_vowels(vowels: dict[str, Any], tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["JapaneseVowels", "BasicMotions", "PLAID"])
-def test_the_same_as_sktime_reads(name: str) -> None:
+def test_the_same_as_sktime_reads(name: str, tmp_path: Path) -> None:
     from sktime.datasets import load_from_tsfile
 
-    raw, _ = source.read({"name": name}, Path())
+    sink = Sink(tmp_path)
+    raw, _ = source.read({"name": name}, Path(), sink)
+    stored, offsets = sink.close(), np.cumsum([0, *sink.scan.lengths])
     for split in ("train", "test"):
         path = source.bundled()[name] / f"{name}_{split.upper()}.ts"
         frames, labels = load_from_tsfile(str(path), return_data_type="nested_univ")
         mine = [i for i, part in enumerate(raw.split or ()) if part == split]
         assert [raw.labels[i].lower() for i in mine] == labels.tolist()  # sktime lowers class names
         for i, (_, row) in zip(mine, frames.iterrows(), strict=True):
-            np.testing.assert_array_equal(raw.items[i], np.stack([np.asarray(channel) for channel in row], axis=1))
+            given = np.stack([np.asarray(channel) for channel in row], axis=1)
+            np.testing.assert_array_equal(stored[offsets[i] : offsets[i + 1]], given.astype(np.float32))
 
 
 def test_a_place_is_named_by_its_file(vowels: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -59,7 +63,7 @@ def test_a_place_is_named_by_its_file(vowels: dict[str, Any], tmp_path: Path, mo
         if "_TEST" in path.name:
             body = "?" + body[body.index(",") :]
         (folder / path.name).write_text(head + mark + body)
-    monkeypatch.setattr(source, "bundled", lambda: {"JapaneseVowels": folder})
+    monkeypatch.setattr(source, "bundled", lambda package: {"JapaneseVowels": folder})
     with pytest.raises(InputRejected) as caught:
         load_source(vowels, tmp_path, 7)
     assert "frames of the test split must be finite; got 1 NaN, in 1 of 370 items" in str(caught.value)
@@ -103,3 +107,15 @@ def test_the_baseline(vowels: dict[str, Any], tmp_path: Path) -> None:
     assert result.accuracy == (result.predictions == dataset.test.labels).mean()
     again = mean_std_logistic_regression(dataset)
     np.testing.assert_array_equal(result.probabilities, again.probabilities)
+
+
+def test_aeon_is_read_alike(vowels: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its sets lie where sktime's do, in the same format."""
+    real = source.find_spec("sktime")
+    monkeypatch.setattr(source, "find_spec", lambda name: real if name == "aeon" else None)
+    options = {**vowels, "source": "aeon"}
+    dataset = load_source(options, tmp_path, 7, source_digest(options, tmp_path))
+    assert dataset.source == "aeon JapaneseVowels"
+    assert len(dataset.test) == 370
+    with pytest.raises(InputRejected, match="this is a regression set"):
+        load_source({**options, "name": "Tecator"}, tmp_path, 7)

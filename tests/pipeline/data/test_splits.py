@@ -10,6 +10,8 @@ from hypothesis import given, settings, strategies as st
 from seqpress.pipeline.data import load_source
 from seqpress.pipeline.data.batches import shuffled
 from seqpress.pipeline.data.splits import by_class, by_group
+from seqpress.pipeline.data.windows import Stretches, by_time, windowed
+from seqpress.pipeline.errors import InputRejected
 
 Make = Callable[..., dict[str, Any]]
 counts = st.lists(st.integers(2, 40), min_size=1, max_size=6)
@@ -81,3 +83,105 @@ def test_groups_that_stay_apart_are_accepted(small: Make, options: Make, tmp_pat
     np.savez(tmp_path / "speech.npz", **small(groups=groups))
     dataset = load_source(options(validation={"fraction": 0.3, "by": "group"}), tmp_path, 7)
     assert len(dataset.validation) == 6
+
+
+@pytest.mark.parametrize("by", ["class", "group", "random", "auto"])
+def test_folds_test_every_item_once(by: str, small: Make, options: Make, tmp_path: Path) -> None:
+    arrays = small(split=None, groups=np.array([f"s{i // 2}" for i in range(24)]) if by == "group" else None)
+    arrays["values"][:, 0] = np.repeat(np.arange(24), np.diff(arrays["offsets"]))  # marks the item
+    np.savez(tmp_path / "speech.npz", **arrays)
+    tested: list[int] = []
+    for index in range(4):
+        chosen = options(folds={"count": 4, "index": index, "by": by}, validation={"fraction": 0.2, "by": by})
+        test = load_source(chosen, tmp_path, 7).test
+        tested += [int(test.item(i)[0, 0]) for i in range(len(test))]
+        assert len(test) == 6
+        assert by not in ("class", "auto") or test.labels.tolist().count(0) == 3
+    assert sorted(tested) == list(range(24))
+
+
+def test_more_folds_than_groups(small: Make, options: Make, tmp_path: Path) -> None:
+    np.savez(tmp_path / "speech.npz", **small(groups=np.array(["a", "b"] * 12)))
+    with pytest.raises(InputRejected, match="needs at least 3 to make as many folds; got 2 groups"):
+        load_source(options(folds={"count": 3, "index": 0, "by": "group"}), tmp_path, 7)
+
+
+def test_duplicates_may_be_an_error(small: Make, options: Make, tmp_path: Path) -> None:
+    arrays = small()
+    arrays["values"][100:103] = arrays["values"][0:3]
+    np.savez(tmp_path / "speech.npz", **arrays)
+    with pytest.raises(InputRejected) as caught:
+        load_source(options(duplicates="error"), tmp_path, 7)
+    assert "train and test split must not share an item, bit for bit; got 1 item in both" in str(caught.value)
+    assert "item 20 is item 0" in str(caught.value)
+    arrays["values"][100:103] *= 1.00001
+    np.savez(tmp_path / "speech.npz", **arrays)
+    with pytest.raises(InputRejected, match="must not share an item, to three digits; got 1 item in both"):
+        load_source(options(duplicates="error"), tmp_path, 7)
+    arrays["values"][100:103] *= 1.01
+    np.savez(tmp_path / "speech.npz", **arrays)
+    assert not load_source(options(duplicates="error"), tmp_path, 7).findings
+
+
+WINDOW = [{"kind": "window", "length": 10, "stride": 1}]
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    lengths=st.lists(st.integers(1, 200), min_size=1, max_size=5),
+    gap=st.integers(0, 9),
+    back=st.booleans(),
+    horizon=st.integers(1, 6),
+    stride=st.integers(1, 7),
+)
+def test_no_window_knows_the_future(lengths: list[int], gap: int, back: bool, horizon: int, stride: int) -> None:
+    ends = np.cumsum(lengths)
+    items = Stretches(ends - lengths, np.array(lengths), np.arange(len(lengths)))
+    share = {"fraction": 0.25, "by": "time", "gap": gap, "reach_back": back}
+    parts = by_time(items, {"test": share, "validation": share}, 10)
+    exact = by_time(items, {"test": share, "validation": share}, 0)
+    frames_of = {
+        name: {int(f) for s, n in zip(part.starts, part.lengths, strict=True) for f in range(s, s + n)}
+        for name, part in exact.items()
+    }
+    assert not frames_of["train"] & frames_of["validation"]
+    assert not frames_of["validation"] & frames_of["test"]
+    for name, part in parts.items():
+        made = windowed(part, 10, stride, horizon)
+        for start, owner in zip(made.starts.tolist(), made.owners.tolist(), strict=True):
+            foreseen = set(range(start + 10, start + 10 + horizon))
+            assert foreseen <= frames_of[name]
+            assert items.starts[owner] <= start
+            assert back or set(range(start, start + 10)) <= frames_of[name]
+
+
+def test_series_of_different_times_leak(tmp_path: Path) -> None:
+    pytest.importorskip("pyarrow")
+    for day, begin in (("a", 0), ("b", 1000)):
+        lines = "".join(f"{begin + t},{t}\n" for t in range(100))
+        (tmp_path / f"{day}.csv").write_text("t,load\n" + lines)
+    share = {"fraction": 0.2, "by": "time"}
+    chosen = {
+        "source": "csv", "path": "*.csv", "layout": "long", "time": "t", "delimiter": ",", "test": share,
+        "validation": share, "transforms": WINDOW,
+    }  # fmt: skip
+    with pytest.raises(InputRejected) as caught:
+        load_source(chosen, tmp_path, 7, wanted={"kind": "horizon", "horizon": 3})
+    assert "must keep the future out of the past; got 1 item of train beyond 64, where validation begins" in str(
+        caught.value
+    )
+    assert "item 0 of b.csv goes on to 1063" in str(caught.value)
+
+
+def test_the_latest_items_are_held_out(tmp_path: Path) -> None:
+    pytest.importorskip("pyarrow")
+    rows = [f"r{i:02d},{10 * ((7 * i) % 20) + t},{t * i},{'ab'[i % 2]}" for i in range(20) for t in range(5)]
+    (tmp_path / "log.csv").write_text("run,t,x,y\n" + "\n".join(rows) + "\n")
+    share = {"fraction": 0.25, "by": "time"}
+    chosen = {
+        "source": "csv", "path": "log.csv", "layout": "long", "id": "run", "time": "t", "label": "y", "delimiter": ",",
+        "test": share, "validation": share,
+    }  # fmt: skip
+    dataset = load_source(chosen, tmp_path, 7)
+    held = {int(s) // 5 for s in dataset.test.starts}
+    assert held == {i for i in range(20) if (7 * i) % 20 >= 15}

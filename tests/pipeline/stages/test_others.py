@@ -33,7 +33,7 @@ def test_data_are_those_that_were_planned_with(stages, speech):
     folder, source, digest = speech
     done = stages.run(data_stage, {}, local=folder, source=source, seed=1, expected=digest)
     expected = load_source(source, folder, 1)
-    np.testing.assert_array_equal(np.load(done / "train.values.npy"), expected.train.values)
+    np.testing.assert_array_equal(np.load(done / "values.npy"), expected.train.values)
     assert done.facts["data"]["digest"] == expected.digest()
 
 

@@ -1,0 +1,47 @@
+"""``compress data``: read the data as a run would, and show what was read."""
+
+import tempfile
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .arguments import Json, Overrides, PipelineFile
+from .console import say, say_json
+
+EXAMPLES = (
+    "compress data pipeline.yaml",
+    "compress data pipeline.yaml --html data.html",
+    "compress data pipeline.yaml --set data.missing=interpolate --json",
+)
+
+
+def data(
+    path: PipelineFile = "pipeline.yaml",
+    overrides: Overrides = None,
+    as_json: Json = False,
+    html: Annotated[Path | None, typer.Option("--html", help="Also write a page with the examples plotted.")] = None,
+) -> None:
+    """Show what the data section of a pipeline file reads.
+
+    Counts and lengths by split, classes, the range of every channel over training, missing values and duplicates that
+    were found, and a few sequences plotted. Everything is checked as in a run; nothing is kept.
+    """
+    from ..config import load
+    from ..config.references import check_references
+    from ..data.load import load_source
+    from ..data.overview import as_text, overview
+
+    loaded = load(path, overrides or [])
+    check_references(loaded)
+    options = loaded.config.data.model_dump(mode="json")
+    with tempfile.TemporaryDirectory(prefix="seqpress-") as scratch:
+        facts = overview(load_source(options, loaded.folder, loaded.config.seed, into=Path(scratch)))
+    if html is not None:
+        from ..report.data_page import page
+
+        html.write_text(page(facts), encoding="utf-8")
+    if as_json:
+        say_json(facts)
+    else:
+        say(as_text(facts) + (f"\n\nwrote {html}" if html else ""))

@@ -1,0 +1,68 @@
+"""``data.transforms``: what is done to sequences before a network sees them, in this order."""
+
+from itertools import pairwise
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field
+
+from .options import Options, Text, reject
+
+
+class Select(Options):
+    """Some of the channels."""
+
+    kind: Literal["select"]
+    channels: Annotated[
+        tuple[Text, ...],
+        Field(min_length=1, description="names, or patterns such as acc_*", examples=[["acc_*", "gyro_z"]]),
+    ]
+
+
+class Resample(Options):
+    """Even time steps, on the line between neighbours; needs the time of every frame. The device has to do the same."""
+
+    kind: Literal["resample"]
+    rate_hz: Annotated[float, Field(gt=0, description="frames in a unit of time; per second for time stamps")]
+
+
+class Truncate(Options):
+    """At most so many frames of each sequence."""
+
+    kind: Literal["truncate"]
+    frames: Annotated[int, Field(ge=1, description="frames at most")]
+    keep: Annotated[Literal["start", "end"], Field(description="which end stays")] = "start"
+
+
+class Window(Options):
+    """Windows of a fixed number of frames. They may overlap; a frame is stored once."""
+
+    kind: Literal["window"]
+    length: Annotated[int, Field(ge=1, description="frames in a window")]
+    stride: Annotated[int, Field(ge=1, description="frames from the start of one window to that of the next")] = 1
+
+
+class Normalise(Options):
+    """What the graph subtracts and divides by."""
+
+    kind: Literal["normalise"]
+    by: Annotated[
+        Literal["channel", "window", "none"],
+        Field(
+            description="channel: each channel's mean and deviation over the training frames; window: those of the "
+            "window itself, for series that drift; none: features as they are"
+        ),
+    ] = "channel"
+
+
+Transform = Annotated[Select | Resample | Truncate | Window | Normalise, Field(discriminator="kind")]
+ORDER = ("select", "resample", "truncate", "window", "normalise")
+
+
+def _in_order(steps: tuple[Transform, ...]) -> tuple[Transform, ...]:
+    places = [ORDER.index(step.kind) for step in steps]
+    if any(later <= earlier for earlier, later in pairwise(places)):
+        raise reject("config.order", f"must be in this order, each at most once: {', '.join(ORDER)}")
+    return steps
+
+
+Transforms = Annotated[tuple[Transform, ...], AfterValidator(_in_order)]
