@@ -19,6 +19,7 @@ from .comparing import predictions
 from .comparing.baseline import Fetched
 from .config.loader import Loaded
 from .config.pipeline import PipelineConfig
+from .data.dataset import Dataset
 from .engine import events
 from .engine.disk import probe_writable
 from .engine.plan import Plan
@@ -244,15 +245,15 @@ def _deliver(report: m.Report, finished: Mapping[str, Finished], folder: Path) -
 
 def _predictions(report: m.Report, finished: Mapping[str, Finished]) -> predictions.Predictions:
     """What every delivered file said of each test item, so that a later run can be compared with it item by item."""
-    data = finished["data"].artifact
+    test = Dataset.read(finished["data"].artifact.files).test
     tasks = {report.teacher.id: f"evaluate/{report.teacher.id}"}
     for student in report.students:
         chosen = planning.Arm(student.name, "distilled", student.selected_seed)
         tasks |= {variant.id: chosen.evaluation(variant.id.partition("/")[2]) for variant in student.variants}
     return predictions.Predictions(
-        split=predictions.split_identity(data.files, report.data.labels),
+        split=predictions.split_identity(test, report.data.labels),
         label_names=report.data.labels,
-        labels=np.load(data / "test.labels.npy", allow_pickle=False),
+        labels=test.labels,
         predicted={name: np.asarray(finished[task].artifact.facts["predicted"]) for name, task in tasks.items()},
     )
 

@@ -1,5 +1,6 @@
 """Whether the new one is as right as the old one, item by item, and whether it says the same."""
 
+import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ from ...exporters.quantize.contract import Floats
 from ..data.checks import check_items, check_values
 from ..data.labels import encode
 from ..data.raw import Found as Faults
+from ..data.sink import Sink
 from ..data.sources import npz
 from ..errors import ConfigError, Fault, InputRejected
 from ..report.comparison import Row, Verdict
@@ -46,18 +48,22 @@ def read_labelled(path: Path) -> Labelled:
     Raises:
         ConfigError, InputRejected: it is not there, not in form, holds NaN, or has no test item.
     """
-    raw, _ = npz.read({"path": path.name}, path.parent)
     found = Faults()
-    check_items(raw, found)
+    with tempfile.TemporaryDirectory(prefix="seqpress-") as folder:
+        sink = Sink(Path(folder))
+        raw, _ = npz.read({"path": path.name}, path.parent, sink)
+        frames = np.array(sink.close())
+    check_items(raw, sink.scan, found)
     labels = encode(raw, found) if not found.faults else None
     if not found.faults:
-        check_values(raw, None, found)
+        check_values(raw, sink.scan, None, found)
     if found.faults or labels is None:
         raise InputRejected(found.faults)
     chosen = [at for at in range(len(raw)) if raw.split is None or raw.split[at] == "test"]
     if not chosen:
         raise ConfigError(Fault("compare.no-items", str(path), "must hold test items", f"{len(raw)} of other splits"))
-    items = [np.ascontiguousarray(raw.items[at], dtype=np.float32) for at in chosen]
+    cuts = np.concatenate([[0], np.cumsum(sink.scan.lengths)]).tolist()
+    items = [np.ascontiguousarray(frames[cuts[at] : cuts[at + 1]]) for at in chosen]
     return Labelled(items, labels.codes[chosen], labels.names, f"{len(items)} test items of {path.name}")
 
 

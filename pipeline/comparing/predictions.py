@@ -21,13 +21,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..data.archive import Archive
+from ..data.dataset import Sequences
 from ..data.files import open_regular
 from ..data.raw import Array
 from ..errors import Fault, InputRejected
 
 FILE = "predictions.npz"
 _FIXED_DATE = (1980, 1, 1, 0, 0, 0)  # the first that a zip can say: the same predictions are the same bytes
-_SPLIT = ("test.values.npy", "test.offsets.npy", "test.labels.npy")
 _SHAPES = {"split": ("U", 0), "label_names": ("U", 1), "labels": ("i", 1), "ids": ("U", 1), "predicted": ("i", 2)}
 Labels = NDArray[np.int64]
 
@@ -42,15 +42,20 @@ class Predictions:
     predicted: Mapping[str, Labels]
 
 
-def split_identity(files: Mapping[str, Path], label_names: Sequence[str]) -> str:
-    """Names the test split of a stored data set by its content.
+def split_identity(test: Sequences, label_names: Sequence[str]) -> str:
+    """Names a test split by its content: the same items with the same labels in the same order.
 
     Args:
-        files: of the data artifact, whose paths end in the sha256 of what they hold.
+        test: one class an item.
         label_names: in the order of the class numbers.
     """
-    told = [*(files[name].name for name in _SPLIT), list(label_names)]
-    return hashlib.sha256(json.dumps(told).encode()).hexdigest()
+    total = hashlib.sha256(json.dumps([list(label_names), test.values.dtype.str, test.channels]).encode())
+    for part in (test.lengths, test.labels):
+        total.update(np.ascontiguousarray(part, np.int64).data)
+    for piece in test.pieces():
+        for index in range(len(piece)):
+            total.update(np.ascontiguousarray(piece.item(index)).data)
+    return total.hexdigest()
 
 
 def write(path: Path, told: Predictions) -> None:

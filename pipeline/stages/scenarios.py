@@ -43,10 +43,10 @@ def run(given: Mapping[str, Artifact], options: Mapping[str, Any], into: Path, c
 def _measure(
     bundle: Artifact, test: Sequences, options: Mapping[str, Any], provider: str, wanted: tuple[str, ...]
 ) -> scenarios.Scenarios:
-    lengths = feeds.auto_lengths(test.offsets)
-    points = feeds.grid(
-        test.values, test.offsets, tuple(options["batch"]), (lengths[len(lengths) // 2],), seed=options["seed"]
-    )
+    values, offsets = test.packed()
+    lengths = feeds.auto_lengths(offsets)
+    middle = (lengths[len(lengths) // 2],)
+    points = feeds.grid(values, offsets, tuple(options["batch"]), middle, seed=options["seed"])
     period_ms = options["frame_period_ms"]
     return scenarios.measure(
         bundle / MODEL,
