@@ -40,8 +40,8 @@ def rows(models: tuple[Checked, Checked], both: Both, clock: Clock) -> list[Row]
     found = []
     for which, model, feeds in zip(("old", "new"), models, sides, strict=True):
         done = scenarios.measure(
-            model.path, None, (Point(*at[0], feeds),), wanted=(_SCENARIO,), provider=clock.providers[0], processes=_PROCESSES,
-            threads=clock.threads, seed=clock.seed, timeout_s=clock.timeout_s,
+            model.path, None, (Point(*at[0], feeds),), wanted=(_SCENARIO,), provider=clock.providers[0],
+            processes=_PROCESSES, threads=clock.threads, seed=clock.seed, timeout_s=clock.timeout_s,
         )  # fmt: skip
         if done.memory is None:
             return [missing(f"{which}: {done.missing.get(_SCENARIO, 'no answer')}")]
