@@ -343,8 +343,9 @@ class _Planner:
         return self._timed("benchmark", "benchmark", measuring.latency(self.config) | more, inputs)
 
     def _scenarios(self, student: str, recipe: str) -> Task:
-        inputs = {"data": "data", "bundle": f"bundle/{student}/{recipe}"}
-        return self._timed(f"scenarios/{student}/{recipe}", "scenarios", measuring.scenarios(self.config), inputs)
+        inputs = {"data": "data", "models": f"select/{student}"}
+        options = measuring.scenarios(self.config) | {"recipe": recipe}
+        return self._timed(f"scenarios/{student}/{recipe}", "scenarios", options, inputs)
 
     def _regress(self, last: Fetched) -> Task:
         """All of them in one task: who is compared with whom depends on everybody."""

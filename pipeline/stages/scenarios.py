@@ -10,14 +10,12 @@ from ...benchmarks.scenarios import measure as scenarios
 from ...benchmarks.scenarios.stream import Stream, own
 from ..data.dataset import Dataset, Sequences
 from ..engine.task import Artifact, Context, Outcome
-from .quantize import MODEL
 
-STEP = "step.onnx"
 CHUNKS = (1, 8)
 
 
 def run(given: Mapping[str, Artifact], options: Mapping[str, Any], into: Path, context: Context) -> Outcome:
-    """Inputs: ``data``, ``bundle``. Options: ``scenarios``, ``providers``, ``batch``, ``threads``, ``launches``,
+    """Inputs: ``data``, ``models``. Options: ``recipe``, ``scenarios``, ``providers``, ``batch``, ``threads``, ``launches``,
     ``samples``, ``claim`` (highest percentile of a step that a gate judges), ``fallback``, ``frame_period_ms``,
     ``seed``.
 
@@ -30,7 +28,7 @@ def run(given: Mapping[str, Artifact], options: Mapping[str, Any], into: Path, c
         missing = dict.fromkeys(options["scenarios"], reason)
         return Outcome({}, {"step_reason": reason, "missing": missing})
     done, *others = [
-        _measure(given["bundle"], test, options, name, options["scenarios"] if first else ("step",))
+        _measure(given["models"], test, options, name, options["scenarios"] if first else ("step",))
         for name in there
         if (first := name == there[0]) or "step" in options["scenarios"]
     ]
@@ -41,7 +39,7 @@ def run(given: Mapping[str, Artifact], options: Mapping[str, Any], into: Path, c
 
 
 def _measure(
-    bundle: Artifact, test: Sequences, options: Mapping[str, Any], provider: str, wanted: tuple[str, ...]
+    models: Artifact, test: Sequences, options: Mapping[str, Any], provider: str, wanted: tuple[str, ...]
 ) -> scenarios.Scenarios:
     values, offsets = test.packed()
     lengths = feeds.auto_lengths(offsets)
@@ -49,8 +47,8 @@ def _measure(
     points = feeds.grid(values, offsets, tuple(options["batch"]), middle, seed=options["seed"])
     period_ms = options["frame_period_ms"]
     return scenarios.measure(
-        bundle / MODEL,
-        _stream(bundle, test),
+        models / f"{options['recipe']}.onnx",
+        _stream(models, f"{options['recipe']}.step.onnx", test),
         points,
         wanted=wanted,
         frame_period_us=None if period_ms is None else 1000 * period_ms,
@@ -64,8 +62,8 @@ def _measure(
     )
 
 
-def _stream(bundle: Artifact, test: Sequences) -> Stream | None:
+def _stream(models: Artifact, name: str, test: Sequences) -> Stream | None:
     """The streaming graph, fed from the longest test sequence."""
-    if STEP not in bundle.files:
+    if name not in models.files:
         return None
-    return own(bundle / STEP, test.item(int(test.lengths.argmax())), CHUNKS)
+    return own(models / name, test.item(int(test.lengths.argmax())), CHUNKS)

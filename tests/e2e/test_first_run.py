@@ -54,7 +54,8 @@ def test_it_succeeds(tiny):
 
 def test_every_file_of_the_run_folder(tiny):
     pages = {"report.json", "report.md", "report.html", "junit.xml", "pipeline.yaml"}
-    assert {path.name for path in tiny.run.iterdir()} == pages | {"artifacts"}
+    others = {"artifacts", "predictions.npz", "summary.md", "metrics.txt"}
+    assert {path.name for path in tiny.run.iterdir()} == pages | others
     networks = ["teacher-float32", *(f"{s}-{r}" for s in ("gru-8", "tcn-8") for r in ("float32", "dynamic-int8"))]
     assert sorted(path.name for path in (tiny.run / "artifacts").iterdir()) == sorted(networks)
     assert all((tiny.run / "artifacts" / name / "model.onnx").is_file() for name in networks)

@@ -1,5 +1,6 @@
 """The plan: which change of the YAML recomputes what. Keys and states come from a real, finished run."""
 
+import shutil
 from collections import Counter
 
 import pytest
@@ -14,6 +15,7 @@ from seqpress.pipeline.errors import ConfigError, InputRejected
 
 STUDENTS = ("gru-8", "tcn-8")
 EVERYTHING = {"miss", "waits"}
+MEASURED = [f"scenarios/{student}/dynamic-int8" for student in STUDENTS]
 
 
 @pytest.fixture(scope="module")
@@ -62,9 +64,10 @@ def test_the_graph_is_the_one_that_was_asked_for(tiny):
         "evaluate": 1 + 3 * trainings,
         "verify": 1 + len(STUDENTS),
         "benchmark": 1,
+        "scenarios": len(STUDENTS),
     }
     assert {kind: kinds[kind] for kind in expected} == expected
-    assert [name for name, task in tasks.items() if task.exclusive] == ["benchmark"]
+    assert [name for name, task in tasks.items() if task.exclusive] == ["benchmark", *MEASURED]
 
 
 def test_controls_never_see_the_teacher(tiny):
@@ -90,9 +93,11 @@ def test_distilled_and_control_differ_in_losses_and_inputs_alone(tiny):
         ("teacher.train.epochs=5", ["teacher"]),
         ("teacher.hidden=20", ["teacher"]),
         ("data.validation.fraction=0.3", ["data"]),
-        ("benchmark.samples=100", ["benchmark"]),
-        ("benchmark.batch=[1]", ["benchmark"]),
-        ("benchmark.threads=2", ["benchmark"]),
+        ("benchmark.samples=100", ["benchmark", *MEASURED]),
+        ("benchmark.batch=[1]", ["benchmark", *MEASURED]),
+        ("benchmark.threads=2", ["benchmark", *MEASURED]),
+        ("benchmark.lengths=[10]", ["benchmark"]),
+        ("benchmark.scenarios=[step]", MEASURED),
         (
             "students.gru-8.hidden=12",
             [f"{kind}/seed-{n}" for kind in ("distill/gru-8/distilled", "train/gru-8/control") for n in SEEDS],
@@ -185,6 +190,29 @@ HARMLESS = [
 ]
 
 
+def test_a_last_release_adds_one_task(tiny, states):
+    baseline = f"regression.baseline={tiny.run}"
+    assert touched(states(baseline)) == {"regress"}
+    tasks = job.plan(job.Request(tiny.load(baseline))).tasks
+    assert tasks["regress"].exclusive
+    assert set(tasks["regress"].options["artifacts"]) == {f"{student}/dynamic-int8" for student in STUDENTS}
+    assert "regress" not in states(f"regression.baseline={tiny.run}/nothing"), "there is nothing to compare with"
+
+
+def test_what_lies_at_the_baseline_is_part_of_the_key(tiny, tmp_path):
+    copied = tmp_path / "last"
+    shutil.copytree(tiny.run, copied)
+
+    def digest():
+        return job.plan(job.Request(tiny.load(f"regression.baseline={copied}"))).tasks["regress"].options["digest"]
+
+    before = digest()
+    (copied / "report.html").write_text("another page of the same run")
+    assert digest() == before
+    (copied / "artifacts" / "gru-8-dynamic-int8" / "model.onnx").write_bytes(b"another model")
+    assert digest() != before
+
+
 def test_another_name_goes_into_the_bundles_alone(states):
     assert {task.partition("/")[0] for task in touched(states("name=another-name"))} <= {"bundle"}
 
@@ -233,7 +261,7 @@ def test_what_changes_numbers_reaches_every_training(change, states):
 def test_another_machine_times_again_and_trains_nothing(tiny, states, monkeypatch):
     real = planning.machine.fingerprint()
     monkeypatch.setattr(planning.machine, "fingerprint", lambda: real | {"cpu": "another one"})
-    assert touched(states()) == {"benchmark"}
+    assert touched(states()) == {"benchmark", *MEASURED}
     monkeypatch.setattr(planning.machine, "fingerprint", lambda: real | {"instruction sets": "fewer"})
     assert "teacher" in touched(states())
 
