@@ -15,9 +15,9 @@ CHUNKS = (1, 8)
 
 
 def run(given: Mapping[str, Artifact], options: Mapping[str, Any], into: Path, context: Context) -> Outcome:
-    """Inputs: ``data``, ``models``. Options: ``recipe``, ``scenarios``, ``providers``, ``batch``, ``threads``, ``launches``,
-    ``samples``, ``claim`` (highest percentile of a step that a gate judges), ``fallback``, ``frame_period_ms``,
-    ``seed``.
+    """Inputs: ``data``, ``models``. Options: ``recipe``, ``scenarios``, ``providers``, ``batch``, ``threads``,
+    ``launches``, ``samples``, ``claim`` (highest percentile of a step that a gate judges), ``fallback``,
+    ``frame_period_ms``, ``seed``.
 
     Steps are timed on every provider that is there, the rest on the first of them.
     """
