@@ -136,9 +136,8 @@ def _gate(gate: Gate) -> list[Span]:
     mark = "!" if warned else tables.STATUS_MARK[gate.status]
     style = "yellow" if warned else {"fail": "red", "inconclusive": "yellow"}.get(gate.status, "dim")
     actual = gate.actual or figures.NOT_MEASURED
-    return _line(
-        Span(f"  {mark} ", style), cut(f"{gate.name} of {gate.subject}: {actual}, limit {gate.limit}", COLUMNS - 6)
-    )
+    limit = f", limit {gate.limit}" if gate.limit else ""
+    return _line(Span(f"  {mark} ", style), cut(f"{gate.name} of {gate.subject}: {actual}{limit}", COLUMNS - 6))
 
 
 def _compared(report: Report) -> Iterator[list[Span]]:
@@ -148,7 +147,8 @@ def _compared(report: Report) -> Iterator[list[Span]]:
     yield []
     name = Span(f"  {'last release':<12}  ", "dim")
     if not report.comparisons:
-        yield _line(name, cut(report.previous.reason or "nothing to compare with", 62))
+        reason = report.previous.reason or "nothing to compare with"
+        yield _line(name, cut(f"{report.previous.source}: {reason}", 62))
         return
     yield _line(name, cut(report.previous.source, 62))
     for one in report.comparisons:
