@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from seqpress.pipeline.comparing import predictions
 from seqpress.pipeline.comparing.predictions import Predictions
+from seqpress.pipeline.data.dataset import Sequences
 from seqpress.pipeline.errors import InputRejected
 
 LABELS = np.array([0, 1, 1, 2])
@@ -29,13 +30,19 @@ def test_an_older_run_has_none(tmp_path: Path) -> None:
     assert predictions.read(tmp_path) is None
 
 
-def test_the_split_is_named_by_its_content(tmp_path: Path) -> None:
-    files = {f"test.{part}.npy": tmp_path / f"{part}-digest" for part in ("values", "offsets", "labels")}
-    named = predictions.split_identity(files, ("a", "b"))
-    elsewhere = {name: Path("/other") / path.name for name, path in files.items()}
-    assert predictions.split_identity(elsewhere | {"train.values.npy": Path("x")}, ("a", "b")) == named
-    assert predictions.split_identity(files, ("b", "a")) != named
-    assert predictions.split_identity(files | {"test.values.npy": Path("other")}, ("a", "b")) != named
+def test_the_split_is_named_by_its_content() -> None:
+    values = np.arange(12, dtype=np.float32).reshape(6, 2)
+    whole = Sequences.ragged(values, np.array([0, 2, 3, 6]), np.array([0, 1, 0]))
+    named = predictions.split_identity(whole.select([1, 2]), ("a", "b"))
+    apart = Sequences.ragged(values[2:], np.array([0, 1, 4]), np.array([1, 0]))
+    assert predictions.split_identity(apart, ("a", "b")) == named, "wherever its frames are stored"
+    assert predictions.split_identity(apart, ("b", "a")) != named
+    others = (
+        Sequences.ragged(values[2:] + 1, np.array([0, 1, 4]), np.array([1, 0])),
+        Sequences.ragged(values[2:], np.array([0, 2, 4]), np.array([1, 0])),
+        Sequences.ragged(values[2:], np.array([0, 1, 4]), np.array([1, 1])),
+    )
+    assert named not in [predictions.split_identity(other, ("a", "b")) for other in others]
 
 
 @pytest.mark.parametrize(
