@@ -33,22 +33,22 @@ TEACHER = "teacher"
 
 # Raise a stage's number whenever it computes something else from the same inputs.
 _REVISIONS = {
-    "data": 2,
-    "teach": 1,
-    "outputs": 1,
-    "distill": 1,
-    "export": 4,
-    "best": 1,
-    "choose": 5,
-    "quantize": 3,
+    "data": 3,
+    "teach": 2,
+    "outputs": 2,
+    "distill": 2,
+    "export": 5,
+    "best": 2,
+    "choose": 6,
+    "quantize": 4,
     "select": 2,
-    "verify": 5,
-    "bundle": 4,
-    "evaluate": 3,
-    "baseline": 1,
-    "benchmark": 2,
-    "scenarios": 1,
-    "regress": 1,
+    "verify": 6,
+    "bundle": 5,
+    "evaluate": 4,
+    "baseline": 2,
+    "benchmark": 3,
+    "scenarios": 2,
+    "regress": 2,
 }
 
 
@@ -123,6 +123,7 @@ class _Planner:
             "precision": config.compute.precision,
         }
         self.threads = config.compute.threads
+        self.asked = config.task.model_dump(mode="json")
         fingerprint = machine.fingerprint()
         # A timing from another machine is no timing of this one. What changes by itself (frequency) stays out.
         self.machine = {name: fingerprint[name] for name in _MACHINE if name in fingerprint}
@@ -164,11 +165,16 @@ class _Planner:
     def _data(self) -> list[Task]:
         source = self.config.data.model_dump(mode="json")
         digest = source_digest(source, self.folder)
-        options = {"source": source, "seed": self.config.seed, "expected": digest}
+        options = {"source": source, "seed": self.config.seed, "expected": digest, "wanted": self.config.task.wanted()}
+        asked = {"task": self.asked}
         return [
             self._task("data", "data", options, {}, ("numpy", *data_libraries(source)), content=digest),
-            self._task("baseline", "baseline", {}, {"data": "data"}, ("numpy", "scikit-learn"), weight=0.5),
+            self._task("baseline", "baseline", asked, {"data": "data"}, ("numpy", "scikit-learn"), weight=0.5),
         ]
+
+    def _seen(self, section: Architecture) -> dict[str, Any]:
+        """The task, and the channels that a network reads: what a stage needs to read the data as that network does."""
+        return {"task": self.asked, "channels": section.model_dump(mode="json")["channels"]}
 
     def _teacher(self) -> list[Task]:
         teacher = self.config.teacher
@@ -180,11 +186,10 @@ class _Planner:
             "network": _network(teacher),
             "train": teacher.train.model_dump(mode="json"),
             "seed": self.config.seed,
-            "task": self.config.task,
             "placement": self.placement,
             "weights": teacher.weights,
             "weights_sha256": weights_sha256,
-        }
+        } | self._seen(teacher)
         trained = self._task(
             TEACHER,
             "teach",
@@ -197,7 +202,7 @@ class _Planner:
         outputs = self._task(
             "teacher-outputs",
             "outputs",
-            {"placement": self.placement},
+            {"placement": self.placement} | self._seen(teacher),
             {"data": "data", "teacher": TEACHER},
             _TRAINING,
             domain=self.domain,
@@ -207,9 +212,9 @@ class _Planner:
         return [
             trained,
             outputs,
-            self._export(export, TEACHER, teacher.summary),
-            self._evaluate(f"evaluate/{TEACHER}/{FLOAT}", export),
-            self._verify(TEACHER, TEACHER, export, {FLOAT: "model.onnx"}),
+            self._export(export, TEACHER, teacher),
+            self._evaluate(f"evaluate/{TEACHER}/{FLOAT}", export, teacher),
+            self._verify(TEACHER, TEACHER, export, {FLOAT: "model.onnx"}, teacher),
         ]
 
     def _student(self, student: str, section: Architecture) -> list[Task]:
@@ -217,16 +222,17 @@ class _Planner:
         files = {recipe: f"{recipe}.onnx" for recipe in recipes(self.config)}
         for arm in arms(self.config, student):
             found.append(self._distill(arm, section))
-            found.append(self._export(arm.model(FLOAT), arm.network, section.summary))
-            found.append(self._evaluate(arm.evaluation(FLOAT), arm.model(FLOAT)))
+            found.append(self._export(arm.model(FLOAT), arm.network, section))
+            found.append(self._evaluate(arm.evaluation(FLOAT), arm.model(FLOAT), section))
         found.append(self._best(student))
         if AUTO in self.config.quantize:
-            found.append(self._choose(student))
+            found.append(self._choose(student, section))
         for arm in self._distilled(student):
             for recipe in self.config.quantize:
-                found.append(self._quantize(arm, recipe))
-                found.append(self._evaluate(arm.evaluation(recipe), arm.model(recipe)))
-        found += [self._select(student), self._verify(student, f"best/{student}", f"select/{student}", files)]
+                found.append(self._quantize(arm, recipe, section))
+                whole = arm.evaluation(FLOAT)
+                found.append(self._evaluate(arm.evaluation(recipe), arm.model(recipe), section, float=whole))
+        found += [self._select(student), self._verify(student, f"best/{student}", f"select/{student}", files, section)]
         return [*found, *(self._bundle(student, recipe) for recipe in recipes(self.config))]
 
     def _distill(self, arm: Arm, section: Architecture) -> Task:
@@ -236,22 +242,20 @@ class _Planner:
             "losses": [loss.model_dump(mode="json") for loss in self.config.distill.losses] if distilled else [],
             "train": self.config.distill.train.model_dump(mode="json"),
             "seed": arm.seed,
-            "task": self.config.task,
             "placement": self.placement,
-        }
+        } | self._seen(section)
         inputs = {"data": "data"} | ({"outputs": "teacher-outputs"} if distilled else {})
         return self._task(arm.network, "distill", options, inputs, _TRAINING, domain=self.domain, weight=5.0)
 
-    def _export(self, name: str, network: str, summary: str) -> Task:
+    def _export(self, name: str, network: str, section: Architecture) -> Task:
         period = self.config.export.frame_period
         options = {
             "opset": self.config.export.opset,
             "streaming": self.config.export.streaming,
             "non_finite": self.config.export.non_finite,
             "frame_period_ms": None if period is None else duration_us(period) / 1000,
-            "summary": summary,
-            "task": self.config.task,
-        }
+            "summary": section.summary,
+        } | self._seen(section)
         return self._task(name, "export", options, {"data": "data", "network": network}, _EXPORT, weight=1.0)
 
     def _best(self, student: str) -> Task:
@@ -260,7 +264,7 @@ class _Planner:
         inputs |= {f"model-{arm.seed}": arm.model(FLOAT) for arm in chosen}
         return self._task(f"best/{student}", "best", {"seeds": seeds(self.config)}, inputs, (), weight=0.1)
 
-    def _choose(self, student: str) -> Task:
+    def _choose(self, student: str, section: Architecture) -> Task:
         limits = {budget.name: budget for budget in self.config.budgets.all() if budget.level == "error"}
         options = {
             "recipes": list(CANDIDATES),
@@ -271,7 +275,7 @@ class _Planner:
             "provider": self.config.benchmark.providers[0].name,
             "threads": self.config.benchmark.threads,
             "seed": self.config.seed,
-        }
+        } | self._seen(section)
         inputs = {"data": "data", "model": f"best/{student}"}
         return self._task(
             f"choose/{student}",
@@ -283,9 +287,9 @@ class _Planner:
             exclusive=True,
         )
 
-    def _quantize(self, arm: Arm, recipe: str) -> Task:
+    def _quantize(self, arm: Arm, recipe: str, section: Architecture) -> Task:
         libraries = ("onnx", *_RUNTIME)
-        options = {"recipe": recipe, "non_finite": self.config.export.non_finite}
+        options = {"recipe": recipe, "non_finite": self.config.export.non_finite} | self._seen(section)
         inputs = {"model": arm.model(FLOAT), "data": "data"}
         if recipe == AUTO:
             inputs["choice"] = f"choose/{arm.student}"
@@ -294,9 +298,10 @@ class _Planner:
     def _distilled(self, student: str) -> list[Arm]:
         return [arm for arm in arms(self.config, student) if arm.kind == "distilled"]
 
-    def _evaluate(self, name: str, model: str) -> Task:
-        inputs = {"data": "data", "model": model}
-        return self._task(name, "evaluate", {}, inputs, _RUNTIME, domain=self.domain, weight=0.2)
+    def _evaluate(self, name: str, model: str, section: Architecture, **more: str) -> Task:
+        inputs = {"data": "data", "model": model, **more}
+        libraries = (*_RUNTIME, "scikit-learn")
+        return self._task(name, "evaluate", self._seen(section), inputs, libraries, domain=self.domain, weight=0.2)
 
     def _select(self, student: str) -> Task:
         inputs = {"best": f"best/{student}"}
@@ -304,13 +309,15 @@ class _Planner:
             inputs |= {f"{recipe}-{arm.seed}": arm.model(recipe) for arm in self._distilled(student)}
         return self._task(f"select/{student}", "select", {"recipes": recipes(self.config)}, inputs, (), weight=0.1)
 
-    def _verify(self, model: str, network: str, models: str, files: Mapping[str, str]) -> Task:
+    def _verify(
+        self, model: str, network: str, models: str, files: Mapping[str, str], section: Architecture
+    ) -> Task:
         inputs = {"data": "data", "network": network, "models": models}
         options = {
             "files": dict(files),
             "tolerances": self.config.parity.model_dump(mode="json"),
             "non_finite": self.config.export.non_finite,
-        }
+        } | self._seen(section)
         libraries = (*_RUNTIME, "torch", "safetensors")
         return self._task(f"verify/{model}", "verify", options, inputs, libraries, domain=self.domain)
 
@@ -329,7 +336,7 @@ class _Planner:
             "teacher": self.config.teacher.summary,
             "losses": [loss.summary for loss in self.config.distill.losses],
             "non_finite": self.config.export.non_finite,
-        }
+        } | self._seen(self.config.students[student])
         libraries = ("onnx", *_RUNTIME)
         return self._task(f"bundle/{student}/{recipe}", "bundle", options, inputs, libraries, weight=0.2)
 

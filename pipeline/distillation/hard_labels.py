@@ -19,5 +19,6 @@ def hard_labels(task: Task, label_smoothing: float) -> Loss:
     return partial(_against_labels, task=task, label_smoothing=label_smoothing)
 
 
-def _against_labels(logits: Tensor, batch: Batch, task: Task, label_smoothing: float) -> Tensor:
-    return task.hard_loss(logits, batch.labels, label_smoothing)
+def _against_labels(answers: Tensor, batch: Batch, task: Task, label_smoothing: float) -> Tensor:
+    total, weight = task.hard_losses(answers, batch, label_smoothing)
+    return total / weight

@@ -1,4 +1,4 @@
-"""Of a student's seeds the best: highest metric on validation, then lowest loss, then lowest seed."""
+"""Of a student's seeds the best: best metric on validation, then lowest loss, then lowest seed."""
 
 import shutil
 from collections.abc import Mapping
@@ -16,9 +16,12 @@ def run(given: Mapping[str, Artifact], options: Mapping[str, Any], into: Path, c
     The test split is not looked at: neither here nor in anything that leads here.
     """
 
+    first = given[f"network-{options['seeds'][0]}"].facts["validation"]
+    sign = -1 if first["better"] == "higher" else 1
+
     def rank(seed: int) -> tuple[float, float, int]:
         best = given[f"network-{seed}"].facts["best"]
-        return (-best["validation_metric"], best["validation_loss"], seed)
+        return (sign * best["validation_metric"], best["validation_loss"], seed)
 
     seed = min(options["seeds"], key=rank)
     network = given[f"network-{seed}"]

@@ -6,36 +6,34 @@ from typing import Any
 
 import numpy as np
 
-from ..data.dataset import Dataset
 from ..distillation.contract import Term
 from ..distillation.hard_labels import hard_labels
 from ..distillation.registry import terms as build_terms
 from ..engine.task import Artifact, Context, Outcome
-from ..tasks.registry import task as task_named
-from ..training.batch import Split
 from . import outputs, training
+from .reading import read
 
 
 def run(given: Mapping[str, Artifact], options: Mapping[str, Any], into: Path, context: Context) -> Outcome:
     """Inputs: ``data`` and, for the distilled arm, ``outputs``. Options: ``network``, ``losses`` (empty for a control),
-    ``train``, ``seed``, ``task``, ``placement``.
+    ``train``, ``seed``, ``task``, ``channels``, ``placement``.
 
     Both arms of one seed start from the same weights and see the same batches, so that they can be compared in pairs.
     """
-    dataset = Dataset.read(given["data"].files)
-    task = task_named(options["task"])
+    reading = read(given, options)
+    task = reading.task
     how = training.settings(options["train"])
-    network, specification = training.build(dataset, options["network"], task, options["seed"])
+    network, specification = training.build(reading, options["network"], options["seed"])
     if options["losses"]:
         terms = build_terms(options["losses"], task, how.label_smoothing)
-        teacher = np.load(given["outputs"] / outputs.LOGITS, allow_pickle=False)
+        teacher = np.load(given["outputs"] / outputs.OUTPUTS, mmap_mode="r", allow_pickle=False)
     else:
         terms = [Term(hard_labels(task, how.label_smoothing), 1.0, needs_teacher=False)]
         teacher = None
     history = training.train_network(
         network,
-        Split(dataset.train, teacher),
-        Split(dataset.validation),
+        training.split(reading, reading.data.train, teacher),
+        training.split(reading, reading.data.validation),
         terms,
         task,
         how,
@@ -43,4 +41,4 @@ def run(given: Mapping[str, Artifact], options: Mapping[str, Any], into: Path, c
         training.placement(options, context),
         context,
     )
-    return training.write(network, specification, history, into)
+    return training.write(network, specification, history, task, into)

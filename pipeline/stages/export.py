@@ -15,22 +15,24 @@ from ...exporters.streaming import export_step
 from ...exporters.whole import export_whole
 from ...models.contract import NotCausal
 from ...models.network import count_parameters
-from ..data.dataset import Dataset
 from ..engine.task import Artifact, Context, Outcome
 from ..errors import Fault, StageFailed
 from ..training import files, networks
+from .calibrating import calibrate
 from .quantize import FLOAT, MODEL, STEP
+from .reading import read
 
 
 def run(given: Mapping[str, Artifact], options: Mapping[str, Any], into: Path, context: Context) -> Outcome:
     """Inputs: ``data``, ``network``. Options: ``opset``, ``streaming``, ``non_finite``, ``frame_period_ms``,
-    ``summary`` (the architecture in words), ``task``.
+    ``summary`` (the architecture in words), ``task``, ``channels``.
     """
-    dataset = Dataset.read(given["data"].files)
+    reading = read(given, options)
+    dataset, task = reading.data, reading.task
     network, _ = networks.load(given["network"] / files.WEIGHTS, given["network"] / files.SPECIFICATION)
     manifest = Manifest(
-        task=options["task"],
-        labels=dataset.labels,
+        task=task.name,
+        labels=task.labels,
         features=dataset.features,
         architecture=options["summary"],
         parameters=count_parameters(network),
@@ -39,6 +41,7 @@ def run(given: Mapping[str, Artifact], options: Mapping[str, Any], into: Path, c
         frame_period_ms=options["frame_period_ms"],
         preprocessing=preprocessing(network.front),
         input=input_form(network.front),
+        output=task.output_form(),
     )
     try:
         whole = export_whole(network, manifest, options["opset"])
@@ -50,4 +53,5 @@ def run(given: Mapping[str, Artifact], options: Mapping[str, Any], into: Path, c
     except BadGraph as error:
         hint = "this is a bug in seqpress or in the exporter; report it with the architecture's section"
         raise StageFailed(Fault("stage.export", context.task, "must export to valid ONNX", f"{error}", hint)) from error
+    calibrate(into, task, dataset.validation)
     return Outcome({"footprint": asdict(footprint(into / MODEL)), "recipe": FLOAT, "notes": []})

@@ -1,4 +1,4 @@
-"""The teacher's logits on the training items, computed once for every student and seed."""
+"""The teacher's answers to the training items, computed once for every student and seed."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -7,27 +7,50 @@ from typing import Any
 import numpy as np
 import torch
 from lightning_fabric import Fabric
+from torch import Tensor
 
 from ...models.network import SequenceNetwork
-from ..data.dataset import Dataset
 from ..engine.task import Artifact, Context, Outcome
 from ..training import files, networks
-from ..training.batch import Split
+from ..training.batch import Batch, Split
 from ..training.loop import predict
 from . import training
+from .reading import read
 
-LOGITS = "train.logits.npy"
+OUTPUTS = "train.outputs.npy"
 
 
 def run(given: Mapping[str, Artifact], options: Mapping[str, Any], into: Path, context: Context) -> Outcome:
-    """Inputs: ``data``, ``teacher``. Options: ``placement``."""
-    dataset = Dataset.read(given["data"].files)
+    """Inputs: ``data``, ``teacher``. Options: ``task``, ``channels``, ``placement``.
+
+    The file holds (items, …) float32, or with one answer a frame those of all items end to end (frames, …).
+    """
+    reading = read(given, options)
     network, _ = networks.load(given["teacher"] / files.WEIGHTS, given["teacher"] / files.SPECIFICATION)
-    logits = training.placement(options, context).alone().launch(_predict, network, Split(dataset.train))
-    np.save(into / LOGITS, logits, allow_pickle=False)
-    confident = torch.softmax(torch.from_numpy(logits), dim=1).max(dim=1).values
-    return Outcome({"items": len(logits), "mean_confidence": round(float(confident.mean()), 6)})
+    split = training.split(reading, reading.data.train)
+    place = training.placement(options, context).alone()
+    items = place.launch(_write, network, split, into / OUTPUTS)
+    return Outcome({"items": items})
 
 
-def _predict(fabric: Fabric, network: SequenceNetwork, split: Split) -> np.ndarray[Any, np.dtype[np.float32]]:
-    return predict(fabric, fabric.to_device(network), split).cpu().numpy()
+def _write(fabric: Fabric, network: SequenceNetwork, split: Split, path: Path) -> int:
+    """Batch by batch into the file, which may be larger than the memory."""
+    out: np.ndarray[Any, Any] | None = None
+    done = 0
+    for batch, answers in predict(fabric, fabric.to_device(network), split):
+        rows = _rows(answers, batch, split.per_frame).cpu().numpy()
+        if out is None:
+            count = int(split.offsets[-1]) if split.per_frame else len(split.sequences)
+            out = np.lib.format.open_memmap(path, "w+", np.float32, (count, *rows.shape[1:]))
+        out[done : done + len(rows)] = rows
+        done += len(rows)
+    if out is not None:
+        out.flush()
+    return len(split.sequences)
+
+
+def _rows(answers: Tensor, batch: Batch, per_frame: bool) -> Tensor:
+    """Without padding."""
+    if not per_frame:
+        return answers
+    return answers[torch.arange(answers.shape[1], device=answers.device) < batch.lengths[:, None]]

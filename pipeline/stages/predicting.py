@@ -1,20 +1,71 @@
 """What an ONNX file answers for a split, read in pieces that fit into memory whatever the split's size."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import onnx
 from numpy.typing import NDArray
 
-from ...benchmarks.predict import predict
+from ...benchmarks import predict
+from ...exporters.manifest import Manifest
+from ..data.batches import ordered_batches
 from ..data.dataset import Sequences
+from ..data.raw import Array
+from ..data.targets import padded
+from ..tasks.contract import Parts, Task
 
 _PIECE_BYTES = 64 * 2**20
+_ITEMS = 64  # whose parts are made at once
 
 
-def outputs_of(model: Path, split: Sequences, output: str) -> NDArray[np.float32]:
-    """(items, …) float32 in the split's order; errors as :func:`benchmarks.predict.predict`.
+@dataclass(frozen=True, eq=False)
+class Answered:
+    """Answers to a split beside what was right.
+
+    Args:
+        rows: float32, real rows: (items, …), or with one answer a frame those of all items end to end.
+        targets: of the same rows.
+        parts: (items, P), of which the task's metric is made.
+    """
+
+    rows: NDArray[np.float32]
+    targets: Array
+    parts: Parts
+
+
+def outputs_of(model: Path, split: Sequences, output: str | None = None) -> NDArray[np.float32]:
+    """Real rows of a split in its order; errors as :func:`benchmarks.predict.predict`.
 
     A model that scales its activations per batch answers for these very batches; a split of up to 64 MiB is one piece.
     """
-    pieces = [predict(model, *piece.packed(), output=output) for piece in split.pieces(_PIECE_BYTES)]
+    pieces = [predict.predict(model, *piece.packed(), output=output) for piece in split.pieces(_PIECE_BYTES)]
     return np.concatenate(pieces)
+
+
+def answered(model: Path, task: Task, split: Sequences) -> Answered:
+    """Everything that quality is made of.
+
+    Raises:
+        NotFinite: an answer is NaN or infinite.
+    """
+    per_frame = task.output_form().per_frame
+    rows, targets, parts = [], [], []
+    for piece in split.pieces(_PIECE_BYTES):
+        found = predict.predict(model, *piece.packed(), output=task.evaluated)
+        starts = np.concatenate([[0], np.cumsum(piece.lengths)[:-1]]).astype(np.int64)
+        for chosen in ordered_batches(len(piece), _ITEMS):
+            lengths = piece.lengths[chosen]
+            wanted = piece.targets.batch(chosen, piece.starts[chosen], lengths)
+            given = padded(found, starts[chosen], lengths, 0, 0.0) if per_frame else found[chosen]
+            parts.append(task.parts(given, wanted))
+            if per_frame:
+                wanted = wanted[np.arange(wanted.shape[1]) < lengths[:, None]]
+            targets.append(wanted)
+        rows.append(found)
+    return Answered(np.concatenate(rows), np.concatenate(targets), np.concatenate(parts))
+
+
+def threshold_of(model: Path) -> float | None:
+    """What an artifact calls anomalous, where it scores frames."""
+    return Manifest.read(onnx.load(model, load_external_data=False)).output.threshold

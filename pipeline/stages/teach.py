@@ -7,38 +7,36 @@ from typing import Any
 from lightning_fabric import Fabric
 
 from ...models.network import SequenceNetwork
-from ..data.dataset import Dataset
 from ..distillation.contract import Term
 from ..distillation.hard_labels import hard_labels
 from ..engine.task import Artifact, Context, Outcome
 from ..tasks.contract import Task
-from ..tasks.registry import task as task_named
 from ..training import networks
 from ..training.batch import Split
 from ..training.loop import Epoch, History, evaluate
 from . import training
+from .reading import read
 
 
 def run(given: Mapping[str, Artifact], options: Mapping[str, Any], into: Path, context: Context) -> Outcome:
-    """Inputs: ``data``. Options: ``network``, ``train``, ``seed``, ``task``, ``placement``, ``weights``,
+    """Inputs: ``data``. Options: ``network``, ``train``, ``seed``, ``task``, ``channels``, ``placement``, ``weights``,
     ``weights_sha256`` (at plan time)."""
-    dataset = Dataset.read(given["data"].files)
-    task = task_named(options["task"])
-    network, specification = training.build(dataset, options["network"], task, options["seed"])
+    reading = read(given, options)
+    task = reading.task
+    network, specification = training.build(reading, options["network"], options["seed"])
     place = training.placement(options, context)
-    validation = Split(dataset.validation)
+    validation = training.split(reading, reading.data.validation)
     if options["weights"]:
         path = Path(context.local["folder"]) / options["weights"]
         networks.load_foreign(network, path, "teacher.weights", options["weights_sha256"])
         loss, metric = place.alone().launch(_measure, network, validation, task)
         history = History(best=Epoch(0, 0.0, loss, metric))
-        return training.write(network, specification, history, into)
+        return training.write(network, specification, history, task, into)
     how = training.settings(options["train"])
     terms = [Term(hard_labels(task, how.label_smoothing), 1.0, needs_teacher=False)]
-    history = training.train_network(
-        network, Split(dataset.train), validation, terms, task, how, options["seed"], place, context
-    )
-    return training.write(network, specification, history, into)
+    train = training.split(reading, reading.data.train)
+    history = training.train_network(network, train, validation, terms, task, how, options["seed"], place, context)
+    return training.write(network, specification, history, task, into)
 
 
 def _measure(fabric: Fabric, network: SequenceNetwork, split: Split, task: Task) -> tuple[float, float]:

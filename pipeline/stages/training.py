@@ -6,11 +6,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from lightning_fabric import Fabric
+from numpy.typing import NDArray
 from safetensors.torch import save_file
 
 from ...models.network import SequenceNetwork, count_parameters
-from ..data.dataset import Dataset
+from ..data.dataset import Sequences
 from ..distillation.contract import Term, combine
 from ..engine.task import Context, Outcome
 from ..errors import Fault, StageFailed
@@ -19,6 +21,7 @@ from ..training import files, networks
 from ..training.batch import Split
 from ..training.devices import Placement, seed_everything
 from ..training.loop import Diverged, History, Loss, Report, Settings, fit
+from .reading import Reading
 
 HISTORY = "history.json"
 
@@ -51,7 +54,7 @@ def train_network(
     """
 
     def report(done: int, total: int, loss: float, metric: float) -> None:
-        context.progress(done, total, loss=loss, **{task.metric: metric})
+        context.progress(done, total, loss=loss, **{task.validation.name: metric})
 
     # A closure over a pipe cannot reach processes that a strategy starts; they train in silence.
     heard = report if place.devices == 1 else None
@@ -104,22 +107,33 @@ def write(
     network: SequenceNetwork,
     specification: networks.Specification,
     history: History,
+    task: Task,
     into: Path,
-    facts: Mapping[str, Any] | None = None,
 ) -> Outcome:
-    """Network, specification and curve as files; the best epoch as facts."""
+    """Network, specification and curve as files; the best epoch, and what its metric is, as facts."""
     networks.save(network.cpu(), specification, into)
     curve = [asdict(epoch) for epoch in history.epochs]
     (into / HISTORY).write_text(json.dumps(curve), encoding="utf-8")
     best = None if history.best is None else asdict(history.best)
-    own = {"parameters": count_parameters(network), "best": best, "epochs_run": len(curve)}
-    return Outcome(own | dict(facts or {}), {"epoch_ms": history.epoch_ms})
+    facts = {
+        "parameters": count_parameters(network),
+        "best": best,
+        "epochs_run": len(curve),
+        "validation": {"name": task.validation.name, "better": task.validation.better},
+    }
+    return Outcome(facts, {"epoch_ms": history.epoch_ms})
 
 
 def build(
-    dataset: Dataset, section: Mapping[str, Any], task: Task, seed: int
+    reading: Reading, section: Mapping[str, Any], seed: int
 ) -> tuple[SequenceNetwork, networks.Specification]:
     """A fresh network whose weights follow from ``seed`` alone."""
     seed_everything(seed)
-    specification = networks.Specification.of(section, dataset.channels, task.head_width(dataset.labels))
-    return specification.network(dataset.mean, dataset.std), specification
+    specification = networks.Specification.of(section, reading.task)
+    return specification.network(reading.data.mean, reading.data.std), specification
+
+
+def split(reading: Reading, sequences: Sequences, teacher: NDArray[np.float32] | None = None) -> Split:
+    """Items as networks of this data set take them, with what a teacher answered."""
+    per_frame = reading.task.output_form().per_frame
+    return Split(sequences, teacher, per_frame=per_frame, samples=reading.samples)

@@ -2,13 +2,15 @@
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from statistics import median
 from typing import Any, cast
 
+import numpy as np
 import torch
 from lightning_fabric import Fabric
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ..tasks.contract import Task
@@ -16,11 +18,12 @@ from . import schedule
 from .batch import Batch, Split
 
 Loss = Callable[[Tensor, Batch], Tensor]
-"""Logits (B, C) and the batch they belong to, to a scalar."""
+"""Answers of a network (B, …) and the batch they belong to, to a scalar."""
 Report = Callable[[int, int, float, float], None]
 """Called after each epoch with (epochs done, epochs at most, training loss, validation metric)."""
 
-_EVALUATION_BATCH = 256
+_EVALUATION_ITEMS = 256
+_EVALUATION_INPUTS = 2**16  # padding included: what lies in between is hundreds of numbers an input
 _MOST_SKIPPED = 40  # each halves the scale, which begins at 2**16: by then nothing but NaN overflows
 
 
@@ -102,7 +105,7 @@ def fit(
 
     Args:
         fabric: launched; places the network and owns precision and devices.
-        network: (frames, lengths) to logits; changed in place.
+        network: (inputs, lengths) to answers; changed in place.
         loss: what to minimise.
         seed: of the batch order. Weights and dropout follow torch's own random state.
 
@@ -161,13 +164,13 @@ class _Run:
             self.step += 1
             if not math.isfinite(value):
                 raise Diverged(history, self.step, epoch + 1, self.rate)
-            total += value * len(batch.labels)
-            seen += len(batch.labels)
+            total += value * len(batch)
+            seen += len(batch)
         return total / seen
 
     def _descend(self, batch: Batch) -> float:
         """One step; its loss over all devices, NaN where the gradient is not finite."""
-        value = self.loss(self.model(batch.frames, batch.lengths), batch)
+        value = self.loss(self.model(batch.inputs, batch.lengths), batch)
         self.fabric.backward(value)
         norm = self.fabric.clip_gradients(
             self.model, self.optimizer, max_norm=self.settings.clip_norm, error_if_nonfinite=False
@@ -185,21 +188,22 @@ def _scales_loss(fabric: Fabric) -> bool:
     return fabric._precision.precision == "16-mixed"
 
 
-@torch.no_grad()
 def evaluate(fabric: Fabric, model: nn.Module, split: Split, task: Task) -> tuple[float, float]:
-    """Hard loss and metric over a whole split, in evaluation mode."""
-    logits = predict(fabric, model, split)
-    labels = torch.tensor(split.sequences.labels, device=logits.device)  # a copy: they may be mapped read-only
-    return task.hard_loss(logits, labels).item(), task.score(logits.cpu().numpy(), split.sequences.labels)
+    """Hard loss and the task's validation metric over a whole split, in evaluation mode."""
+    total = weight = 0.0
+    sums: NDArray[np.float64] = np.zeros(())
+    for batch, answers in predict(fabric, model, split):
+        found, counted = task.hard_losses(answers, batch)
+        total, weight = total + found.item(), weight + counted.item()
+        parts = task.validation_parts(*(one.cpu().numpy() for one in (answers, batch.targets, batch.inputs)))
+        sums = sums + parts.sum(axis=0)
+    return total / weight, float(task.validation_value(sums))
 
 
 @torch.no_grad()
-def predict(fabric: Fabric, model: nn.Module, split: Split) -> Tensor:
-    """Logits (items, C) in the order of the split."""
+def predict(fabric: Fabric, model: nn.Module, split: Split) -> Iterator[tuple[Batch, Tensor]]:
+    """Batches in the order of the split with the network's answers (B, …) float32, in evaluation mode."""
     model.eval()
-    parts = []
-    for start in range(0, len(split.sequences), _EVALUATION_BATCH):
-        stop = min(start + _EVALUATION_BATCH, len(split.sequences))
-        batch = split.collate(torch.arange(start, stop).numpy()).to(fabric.device)
-        parts.append(model(batch.frames, batch.lengths).float())
-    return torch.cat(parts)
+    for batch in split.in_order(_EVALUATION_ITEMS, _EVALUATION_INPUTS):
+        placed = batch.to(fabric.device)
+        yield placed, model(placed.inputs, placed.lengths).float()

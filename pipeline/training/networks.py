@@ -16,7 +16,11 @@ from ...models.pooling import PoolingName
 from ...models.registry import build, build_front, build_head
 from ..data.files import open_regular, sha256
 from ..errors import Fault, InputRejected
+from ..tasks.contract import Task
 from .files import SPECIFICATION, WEIGHTS
+
+# Options of a network's section that are about its ends, its inputs or its making.
+_NOT_THE_ENCODERS = ("architecture", "pooling", "train", "weights", "embedding", "rank", "channels")
 
 
 @dataclass(frozen=True)
@@ -45,10 +49,19 @@ class Specification:
     head: Mapping[str, Any] = field(default_factory=lambda: {"kind": "linear"})
 
     @classmethod
-    def of(cls, section: Mapping[str, Any], inputs: int, classes: int) -> "Specification":
-        """From an architecture's section of the configuration."""
-        options = {k: v for k, v in section.items() if k not in ("architecture", "pooling", "train", "weights")}
-        return cls(section["architecture"], options, inputs, classes, section["pooling"], section["dropout"])
+    def of(cls, section: Mapping[str, Any], task: Task) -> "Specification":
+        """From an architecture's section of the configuration, with the ends that the task wants."""
+        options = {name: value for name, value in section.items() if name not in _NOT_THE_ENCODERS}
+        return cls(
+            section["architecture"],
+            options,
+            inputs=task.features(section),
+            classes=len(task.labels),
+            pooling=task.pooling(section),
+            dropout=section["dropout"],
+            front=task.front(section),
+            head=task.head(section),
+        )
 
     def network(self, mean: NDArray[Any], std: NDArray[Any]) -> SequenceNetwork:
         """A fresh network, its weights drawn from torch's current random state."""

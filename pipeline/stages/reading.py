@@ -1,0 +1,40 @@
+"""What nearly every stage reads first: the data set as one network sees it, and the task on it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ..data.dataset import Dataset
+from ..engine.task import Artifact
+from ..tasks.contract import Task
+from ..tasks.registry import task as make_task
+
+
+@dataclass(frozen=True, eq=False)
+class Reading:
+    """A data set and the task on it.
+
+    Args:
+        data: with the channels alone that the network reads.
+        task: made for these data.
+    """
+
+    data: Dataset
+    task: Task
+
+    @property
+    def samples(self) -> bool:
+        """Whether the one channel is sound, and the graph makes frames of it."""
+        return is_sound(self.data)
+
+
+def read(given: Mapping[str, Artifact], options: Mapping[str, Any]) -> Reading:
+    """Inputs: ``data``. Options: ``task`` (the YAML's section), and ``channels`` of this network (patterns, or None)."""
+    data = Dataset.read(given["data"].files).only(options.get("channels"))
+    return Reading(data, make_task(options["task"], data))
+
+
+def is_sound(data: Dataset) -> bool:
+    """Whether the frames of a data set are single samples of sound."""
+    return bool(data.device.get("front"))
+
