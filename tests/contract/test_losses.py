@@ -77,7 +77,7 @@ def test_it_says_truly_whether_it_needs_a_teacher(kind):
         with pytest.raises(ValueError, match="teacher"):
             found.loss(logits(), batch(taught=False))
         changed = batch()
-        shuffled = type(changed)(changed.frames, changed.lengths, changed.labels, changed.teacher_logits.flip(0))
+        shuffled = type(changed)(changed.frames, changed.lengths, changed.labels, changed.teacher.flip(0))
         assert found.loss(logits(), shuffled) != found.loss(logits(), changed)
     else:
         assert found.loss(logits(), batch(taught=False)) == found.loss(logits(), batch())
