@@ -118,7 +118,7 @@ class Task(Protocol):
         """``kind`` and keyword arguments of the head."""
 
     def pooling(self, section: Mapping[str, Any]) -> str:
-        """"mean" or "last" as the section says, or "frames"."""
+        """How answers are pooled: "mean" or "last" as the section says, or "frames"."""
 
     def features(self, section: Mapping[str, Any]) -> int:
         """Features of a frame that the front gives to the encoder."""

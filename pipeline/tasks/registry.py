@@ -1,22 +1,36 @@
-"""Tasks by name."""
+"""Tasks by the ``kind`` they have in the configuration."""
 
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ..data.dataset import Dataset
 from .classification import Classification
 from .contract import Task
+from .tagging import Tagging
 
-_TASKS: dict[str, type[Classification]] = {"classification": Classification}
+_TASKS: dict[str, Callable[[Mapping[str, Any], Dataset], Task]] = {
+    "classification": Classification.of,
+    "tagging": Tagging.of,
+}
 
 
 def tasks() -> tuple[str, ...]:
-    """Names that :func:`task` knows, sorted."""
+    """Kinds that :func:`task` knows, sorted."""
     return tuple(sorted(_TASKS))
 
 
-def task(name: str) -> Task:
-    """A task by name.
+def task(options: Mapping[str, Any], dataset: Dataset) -> Task:
+    """The task of a configuration on one data set.
+
+    Args:
+        options: the ``task`` section as plain values; what is missing has its default.
+        dataset: read for what training needs: weights of classes, deviations of targets.
 
     Raises:
-        ValueError: unknown name.
+        ValueError: unknown kind.
+        InputRejected: the data does not fit the task.
     """
-    if name not in _TASKS:
-        raise ValueError(f"The 'task' must be one of {', '.join(tasks())}. Got {name!r} instead.")
-    return _TASKS[name]()
+    kind = options["kind"]
+    if kind not in _TASKS:
+        raise ValueError(f"The 'task' must be one of {', '.join(tasks())}. Got {kind!r} instead.")
+    return _TASKS[kind](options, dataset)
