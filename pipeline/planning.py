@@ -164,7 +164,8 @@ class _Planner:
     def _data(self) -> list[Task]:
         source = self.config.data.model_dump(mode="json")
         digest = source_digest(source, self.folder)
-        options = {"source": source, "seed": self.config.seed, "expected": digest}
+        wanted = self.config.task.wanted()
+        options = {"source": source, "seed": self.config.seed, "expected": digest, "wanted": wanted}
         return [
             self._task("data", "data", options, {}, ("numpy", *data_libraries(source)), content=digest),
             self._task("baseline", "baseline", {}, {"data": "data"}, ("numpy", "scikit-learn"), weight=0.5),
@@ -180,7 +181,7 @@ class _Planner:
             "network": _network(teacher),
             "train": teacher.train.model_dump(mode="json"),
             "seed": self.config.seed,
-            "task": self.config.task,
+            "task": self.config.task.model_dump(mode="json"),
             "placement": self.placement,
             "weights": teacher.weights,
             "weights_sha256": weights_sha256,
@@ -236,7 +237,7 @@ class _Planner:
             "losses": [loss.model_dump(mode="json") for loss in self.config.distill.losses] if distilled else [],
             "train": self.config.distill.train.model_dump(mode="json"),
             "seed": arm.seed,
-            "task": self.config.task,
+            "task": self.config.task.model_dump(mode="json"),
             "placement": self.placement,
         }
         inputs = {"data": "data"} | ({"outputs": "teacher-outputs"} if distilled else {})
@@ -250,7 +251,7 @@ class _Planner:
             "non_finite": self.config.export.non_finite,
             "frame_period_ms": None if period is None else duration_us(period) / 1000,
             "summary": summary,
-            "task": self.config.task,
+            "task": self.config.task.model_dump(mode="json"),
         }
         return self._task(name, "export", options, {"data": "data", "network": network}, _EXPORT, weight=1.0)
 

@@ -29,7 +29,7 @@ def run(given: Mapping[str, Artifact], options: Mapping[str, Any], into: Path, c
     dataset = Dataset.read(given["data"].files)
     network, _ = networks.load(given["network"] / files.WEIGHTS, given["network"] / files.SPECIFICATION)
     manifest = Manifest(
-        task=options["task"],
+        task=options["task"]["kind"],
         labels=dataset.labels,
         features=dataset.features,
         architecture=options["summary"],

@@ -1,5 +1,8 @@
 """Tasks by name."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from .classification import Classification
 from .contract import Task
 
@@ -11,12 +14,13 @@ def tasks() -> tuple[str, ...]:
     return tuple(sorted(_TASKS))
 
 
-def task(name: str) -> Task:
-    """A task by name.
+def task(section: str | Mapping[str, Any]) -> Task:
+    """A task by name, or by the ``kind`` of its section.
 
     Raises:
         ValueError: unknown name.
     """
+    name = section if isinstance(section, str) else section["kind"]
     if name not in _TASKS:
         raise ValueError(f"The 'task' must be one of {', '.join(tasks())}. Got {name!r} instead.")
     return _TASKS[name]()
