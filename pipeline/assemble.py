@@ -83,7 +83,7 @@ class Assembler:
         return m.Report(
             seqpress_version=__version__,
             name=self.config.name,
-            task=self.config.task,
+            task=self.config.task.kind,
             seed=self.config.seed,
             status=gating.status(gates, code),
             sentence=gating.sentence(gates, students),

@@ -46,7 +46,7 @@ def facts_of(config: "PipelineConfig") -> dict[str, Any]:
     students = len(config.students)
     return {
         "name": config.name,
-        "task": config.task,
+        "task": config.task.kind,
         "students": list(config.students),
         "seeds": config.distill.seeds,
         "arms": arms,
@@ -63,6 +63,7 @@ def summary(config: "PipelineConfig", file: str) -> str:
     students = [f"{name}: {student.summary}" for name, student in config.students.items()]
     rows = [
         ("data", _data(config)),
+        *([("task", config.task.summary)] if config.task.summary != "classification" else []),
         ("teacher", _teacher(config)),
         *(("students" if index == 0 else "", text) for index, text in enumerate(students)),
         ("distill", " + ".join(loss.summary for loss in config.distill.losses)),

@@ -11,7 +11,7 @@ from .document import Mark, Node, scalar
 from .families import nearest_key
 from .nearest import nearest
 from .options import Shorthand
-from .shape import Shape, families, fields, flow, shape_of, shape_of_field, told_keys
+from .shape import Shape, families, fields, flow, is_tag, shape_of, shape_of_field, told_keys
 
 Path = tuple[str | int, ...]
 
@@ -153,7 +153,15 @@ class Translator:
         shape = shape_of_field(info) if info else None
         example = info.examples[0] if info and info.examples else (shape.choices[0] if shape and shape.choices else "")
         hint = f"add it, for example:  {name}: {flow(example)}"
+        if place.shape is not None and self._bare(path) != path and parent is not None:
+            tag = next(key for key, one in fields(place.section) if is_tag(one))
+            hint = f"write it as a mapping:  {dotted(path[:-1])}: {{{tag}: {parent.raw}, {name}: {flow(example)}}}"
         self.add(path, "config.missing-key", "is missing", hint=hint, key=True)
+
+    def _bare(self, path: Path) -> Path:
+        """The path of a key that a bare value stands for: its section, which is that value."""
+        section = find(self.root, path[:-1])
+        return path[:-1] if section is not None and isinstance(section.content, str) else path
 
     def _unknown_key(self, place: Place) -> None:
         known = families(place.section)
@@ -180,6 +188,7 @@ class Translator:
             self.add((*place.path, shape.tag), "config.missing-key", "is missing", hint=hint, key=True)
 
     def _choice(self, path: Path, choices: list[str], place: Place, text: str = "") -> None:
+        path = self._bare(path)
         node = find(self.root, path)
         near = nearest(node.raw if node else text, choices)
         hint = f"did you mean: {' or '.join(near)}" if near else ""

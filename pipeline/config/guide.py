@@ -116,6 +116,8 @@ def _default(info: FieldInfo, shape: Shape) -> str:
     value = info.get_default(call_default_factory=True, validated_data={})
     if value is None:
         return "none"
+    if isinstance(value, BaseModel) and shape.tag:
+        return str(getattr(value, shape.tag))
     if isinstance(value, BaseModel):
         return flow(getattr(value, value.shorthand)) if isinstance(value, Shorthand) else "its own defaults"
     return flow(value)

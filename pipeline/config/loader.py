@@ -174,6 +174,8 @@ def _mend(data: dict[str, Any], details: Sequence[Any]) -> dict[str, Any] | None
             continue
         for part in place.path:
             section = section[part]
+        if not isinstance(section, dict):
+            continue  # a bare tag hides nothing
         tag, variants = place.shape.tag, list(place.shape.variants)
         known = [tag, *(key for variant in place.shape.variants.values() for key, _ in fields(variant))]
         wrong = next((key for key in section if key not in known and tag in nearest(key, known)), tag)

@@ -9,11 +9,12 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    GetCoreSchemaHandler,
     GetJsonSchemaHandler,
     model_validator,
 )
 from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import CoreSchema, PydanticCustomError
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 Item = TypeVar("Item")
 
@@ -48,6 +49,30 @@ class Shorthand(Options):
         spelled_out = handler(schema)
         bare = handler.resolve_ref_schema(spelled_out)["properties"][cls.shorthand]
         return {"anyOf": [bare, spelled_out]}
+
+
+@dataclass(frozen=True)
+class BareTag:
+    """In ``Annotated`` of a union of variants: the bare tag stands for that variant with its defaults.
+
+    Args:
+        key: that names the variant: ``kind``.
+    """
+
+    key: str
+
+    def spell_out(self, value: object) -> object:
+        """``"tagging"`` to ``{"kind": "tagging"}``; anything else as it is."""
+        return {self.key: value} if isinstance(value, str) else value
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_before_validator_function(self.spell_out, handler(source))
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        spelled_out = handler(schema)
+        variants = [handler.resolve_ref_schema(dict(one)) for one in spelled_out["oneOf"]]
+        bare = [one["properties"][self.key]["const"] for one in variants if one.get("required") == [self.key]]
+        return {"anyOf": [{"enum": bare, "type": "string"}, spelled_out]}
 
 
 def reject(code: str, rule: str, hint: str = "") -> PydanticCustomError:

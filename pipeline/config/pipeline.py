@@ -23,6 +23,7 @@ from .options import Distinct, Options, Slug, Written, reject
 from .parity import Parity
 from .regression import Regression
 from .report import ReportOptions
+from .tasks import ClassificationTask, Task
 
 RESERVED_NAMES = ("teacher", "baseline")  # they name other rows of the report
 
@@ -47,8 +48,8 @@ class PipelineConfig(Options):
     name: Annotated[Slug, Field(description="names the run's folder and the report", examples=["my-model"])]
     seed: Annotated[int, Field(ge=0, lt=2**31, description="every random choice follows from it")] = 0
     data: Annotated[DataSource, Field(description="the labelled sequences", examples=[_DATA_EXAMPLE])]
-    task: Annotated[Literal["classification"], Field(description="what is learned: one label for a sequence")] = (
-        "classification"
+    task: Annotated[Task, Field(description="what is learned: a kind alone, or a mapping with its options")] = (
+        ClassificationTask(kind="classification")
     )
     teacher: Annotated[Teacher, Field(description="the large network", examples=[_TEACHER_EXAMPLE])]
     students: Annotated[

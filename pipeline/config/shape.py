@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from .families import Family
-from .options import Options, Shorthand, Words, Written
+from .options import BareTag, Options, Shorthand, Words, Written
 
 Kind = Literal["number", "boolean", "text", "choice", "list", "map", "section", "variants", "either", "any"]
 
@@ -48,7 +48,7 @@ def fields(section: type[BaseModel]) -> tuple[tuple[str, FieldInfo], ...]:
 
     def rank(pair: tuple[str, FieldInfo]) -> tuple[bool, int]:
         depth = _defined_in(section, pair[0])
-        return not _is_tag(pair[1]), -depth if issubclass(section, Options) and section.inherited_first else depth
+        return not is_tag(pair[1]), -depth if issubclass(section, Options) and section.inherited_first else depth
 
     return tuple((info.alias or name, info) for name, info in sorted(section.model_fields.items(), key=rank))
 
@@ -75,7 +75,8 @@ def told_keys(section: type[BaseModel]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(key if family is None else family.pattern for key, family in found))
 
 
-def _is_tag(info: FieldInfo) -> bool:
+def is_tag(info: FieldInfo) -> bool:
+    """Whether a key names the variant of its section."""
     return info.is_required() and get_origin(info.annotation) is Literal
 
 
@@ -119,6 +120,9 @@ def _union(members: tuple[Any, ...], metadata: Sequence[Any], tag: str) -> Shape
     if tag:
         variants = {_tag_value(member, tag): member for member in some}
         words = f"a mapping with {tag}: {_or(list(variants))}"
+        if any(isinstance(note, BareTag) for note in metadata):
+            bare = [name for name, one in variants.items() if _stands_alone(one)]
+            words = f"one of {', '.join(bare)}, or {words}"
         shape = Shape("variants", words, variants=variants, tag=tag)
     elif len(some) == 1:
         shape = shape_of(some[0], metadata)
@@ -127,6 +131,11 @@ def _union(members: tuple[Any, ...], metadata: Sequence[Any], tag: str) -> Shape
         choices = tuple(choice for shape in shapes for choice in shape.choices)
         shape = Shape("either", ", or ".join(shape.words for shape in shapes), choices=choices)
     return replace(shape, words=f"{shape.words}, or null") if nullable else shape
+
+
+def _stands_alone(section: type[BaseModel]) -> bool:
+    """Whether a variant needs nothing but its tag."""
+    return sum(info.is_required() for _, info in fields(section)) == 1
 
 
 def _tag_value(section: type[BaseModel], tag: str) -> str:

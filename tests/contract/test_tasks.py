@@ -2,12 +2,12 @@
 
 import math
 import pickle
-from typing import get_args
 
 import numpy as np
 import pytest
 import torch
 from seqpress.pipeline.config.pipeline import PipelineConfig
+from seqpress.pipeline.config.shape import shape_of_field
 from seqpress.pipeline.tasks.registry import task, tasks
 
 LABELS = ("a", "b", "c", "d")
@@ -23,7 +23,7 @@ def perfect(labels):
 
 
 def test_what_can_be_configured_is_registered():
-    assert set(get_args(PipelineConfig.model_fields["task"].annotation)) == set(tasks())
+    assert set(tasks()) <= set(shape_of_field(PipelineConfig.model_fields["task"]).variants)
 
 
 def test_an_unknown_task_names_the_known_ones():

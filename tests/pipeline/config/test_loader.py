@@ -30,7 +30,7 @@ def set_(*overrides: str) -> PipelineConfig:
 
 def test_the_file_at_the_root() -> None:
     config = load(ROOT / "pipeline.yaml").config
-    assert (config.name, config.seed, config.task) == ("japanese-vowels", 7, "classification")
+    assert (config.name, config.seed, config.task.kind) == ("japanese-vowels", 7, "classification")
     assert config.teacher.parameters_kwargs() == {
         "hidden": 96, "layers": 2, "bidirectional": True, "dropout": 0.3, "pooling": "last",
     }  # fmt: skip

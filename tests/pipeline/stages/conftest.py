@@ -97,7 +97,7 @@ def training() -> Callable[..., dict[str, Any]]:
     """Options of a training stage."""
 
     def options(network: dict[str, Any] | None = None, **changes: Any) -> dict[str, Any]:
-        fixed = {"network": network or GRU, "seed": 5, "task": "classification", "placement": PLACEMENT}
+        fixed = {"network": network or GRU, "seed": 5, "task": {"kind": "classification"}, "placement": PLACEMENT}
         return fixed | {"train": TRAIN} | changes
 
     return options

@@ -31,7 +31,7 @@ def speech(tmp_path):
 
 def test_data_are_those_that_were_planned_with(stages, speech):
     folder, source, digest = speech
-    done = stages.run(data_stage, {}, local=folder, source=source, seed=1, expected=digest)
+    done = stages.run(data_stage, {}, local=folder, source=source, seed=1, expected=digest, wanted={"kind": "class"})
     expected = load_source(source, folder, 1)
     np.testing.assert_array_equal(np.load(done / "values.npy"), expected.train.values)
     assert done.facts["data"]["digest"] == expected.digest()
@@ -42,7 +42,7 @@ def test_data_that_changed_since_are_refused(stages, speech):
     with (folder / "speech.npz").open("ab") as file:
         file.write(b"\0")
     with pytest.raises(InputRejected) as caught:
-        stages.run(data_stage, {}, local=folder, source=source, seed=1, expected=digest)
+        stages.run(data_stage, {}, local=folder, source=source, seed=1, expected=digest, wanted={"kind": "class"})
     assert caught.value.faults[0].code == "data.changed"
 
 
