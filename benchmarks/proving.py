@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ..exporters.parity import forms_of
 from . import providers
 from .process import ChildFailed, Say, ask, pin, python, serve
 
@@ -84,8 +85,8 @@ def answer_gap(model: str, provider: str, threads: int, feeds: providers.Feeds) 
     later half of the frames is padding.
     """
     sessions = [providers.open_session(model, name, threads) for name in ("cpu", provider)]
-    worst = 0.0
-    for given in (feeds, {name: _halved(array) for name, array in feeds.items()}):
+    worst, least = 0.0, forms_of(sessions[0])[0].least
+    for given in (feeds, {name: _halved(array, least) for name, array in feeds.items()}):
         answers = [session.run(None, providers.pick(session, given)) for session in sessions]
         for right, other in zip(*answers, strict=True):
             scale = float(np.abs(right).max(initial=0.0)) or 1.0
@@ -94,9 +95,9 @@ def answer_gap(model: str, provider: str, threads: int, feeds: providers.Feeds) 
     return worst
 
 
-def _halved(array: NDArray[Any]) -> NDArray[Any]:
+def _halved(array: NDArray[Any], least: int) -> NDArray[Any]:
     lengths = array.ndim == 1 and np.issubdtype(array.dtype, np.integer)
-    return np.maximum(array // 2, 1).astype(array.dtype) if lengths else array
+    return np.maximum(array // 2, least).astype(array.dtype) if lengths else array
 
 
 if __name__ == "__main__":

@@ -4,12 +4,16 @@ The defaults are those of classification, and take no bytes: files of the first 
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
 
 InputKind = Literal["frames", "tokens", "samples"]
 Answers = Literal["sequence", "frames", "horizon"]
 Activation = Literal["softmax", "sigmoid", "identity", "score"]
 Axes = tuple[str | int, ...]
+Inputs = TypeVar("Inputs", int, NDArray[np.int64])
 
 BATCH, TIME, CHUNK = "batch", "time", "chunk"
 SAMPLES_AXIS = "samples"
@@ -41,8 +45,8 @@ class InputForm:
         """numpy's name of the element type."""
         return "int64" if self.kind == "tokens" else "float32"
 
-    def frames(self, inputs: int) -> int:
-        """Frames that so many inputs become.
+    def frames(self, inputs: Inputs) -> Inputs:
+        """Frames that so many inputs, or each of so many, become.
 
         >>> InputForm("samples", hop=80, least=200).frames(360)
         3
@@ -66,6 +70,21 @@ class InputForm:
     def step(self, features: int) -> Axes:
         """Axes of the input of a step graph."""
         return (BATCH, CHUNK, *((self.hop,) if self.kind == "samples" else self.item(features)))
+
+    def rows(self, values: NDArray[Any]) -> NDArray[Any]:
+        """Stored inputs end to end, (T, F) or (T,), with the axes that a host feeds; a view of another type yet.
+
+        >>> import numpy as np
+        >>> InputForm("samples").rows(np.zeros((9, 1))).shape, InputForm().rows(np.zeros((9, 2))).shape
+        ((9,), (9, 2))
+
+        Raises:
+            ValueError: as many columns do not fit.
+        """
+        columns = int(values.shape[1]) if values.ndim > 1 else 1
+        if self.kind == "samples" and columns != 1:
+            raise ValueError(f"samples must be one number an instant; got {columns}")
+        return values.reshape(len(values), *(() if self.kind == "samples" else self.item(columns)))
 
     def item(self, features: int) -> tuple[int, ...]:
         """Axes behind batch and time."""

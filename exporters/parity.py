@@ -87,7 +87,7 @@ class Artifact:
 
     def frames(self, lengths: NDArray[np.int64]) -> NDArray[np.int64]:
         """Real frames that so many inputs become."""
-        return np.array([self.input.frames(int(length)) for length in lengths], dtype=np.int64)
+        return self.input.frames(lengths)
 
     def each(self, sequences: Sequence[Inputs], extra: int = 0) -> list[Floats]:
         """Answers of sequences that are asked together, padded: each without its padding."""

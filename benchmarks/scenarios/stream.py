@@ -3,13 +3,13 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from ...exporters.manifest import FRAMES, Manifest, initial_states
+from ...exporters.manifest import Manifest, initial_states
 from ..feeds import Point
 from ..providers import Feeds
 
@@ -39,39 +39,43 @@ class Stream:
             raise ValueError("a stream needs at least one chunk size; got none")
 
 
-def own(step: Path, frames: NDArray[np.float32], chunks: Sequence[int] = (1,)) -> Stream:
+def own(step: Path, inputs: NDArray[Any], chunks: Sequence[int] = (1,)) -> Stream:
     """A step graph of ours, fed from one sequence.
 
     Args:
-        step: its states are in its metadata.
-        frames: (T, F) raw features; repeated in time where it is too short.
+        step: what it takes and its states are in its metadata.
+        inputs: raw features (T, F), tokens (T,) or (T, columns), or samples (T,) or (T, 1); repeated in time where it
+            is too short.
         chunks: frames a call, from 1.
 
     Raises:
         NotOurs: the file says nothing about states.
         ValueError: no frame, or a chunk of none.
     """
-    states = Manifest.read(onnx.load(step, load_external_data=False)).states
+    about = Manifest.read(onnx.load(step, load_external_data=False))
+    form, states = about.input, about.states
     start = initial_states(states, 1)
-    made = cut(frames, chunks, lambda piece: {FRAMES: piece[np.newaxis], **start})
+    rows = form.rows(inputs).astype(form.dtype, copy=False)
+    if form.kind == "samples" and len(rows):
+        hops = max(1, len(rows) // form.hop)
+        rows = np.resize(rows, (hops, form.hop))
+    made = cut(rows, chunks, lambda piece: {form.kind: piece[np.newaxis], **start})
     return Stream(step, made, {state.input: state.output for state in states})
 
 
-def cut(
-    frames: NDArray[np.float32], chunks: Sequence[int], feed: Callable[[NDArray[np.float32]], Feeds]
-) -> tuple[Point, ...]:
+def cut(frames: NDArray[Any], chunks: Sequence[int], feed: Callable[[NDArray[Any]], Feeds]) -> tuple[Point, ...]:
     """One point a chunk size, each with consecutive chunks of the frames.
 
     Args:
-        frames: (T, F) of one sequence.
-        feed: makes a call's inputs of one chunk (n, F).
+        frames: (T, …) of one sequence.
+        feed: makes a call's inputs of one chunk (n, …).
     """
     if not len(frames) or not chunks or min(chunks) < 1:
         raise ValueError(f"frames and chunks must be 1 or more; got {len(frames)} and {tuple(chunks)}")
     points = []
     for chunk in chunks:
-        long = np.resize(frames, (VARIANTS * chunk, frames.shape[1]))
-        pieces = np.ascontiguousarray(long, dtype=np.float32).reshape(VARIANTS, chunk, -1)
+        long = np.resize(frames, (VARIANTS * chunk, *frames.shape[1:]))
+        pieces = long.reshape(VARIANTS, chunk, *frames.shape[1:])
         points.append(Point(1, chunk, tuple(feed(piece) for piece in pieces)))
     return tuple(points)
 

@@ -1,0 +1,192 @@
+"""Everything that feeds or reads an artifact, with a small one of every form; then real characters and speech."""
+
+import json
+
+import numpy as np
+import onnx
+import onnxruntime as ort
+import pytest
+from seqpress.benchmarks import feeds, latency, predict as module, proving
+from seqpress.benchmarks.predict import NotFinite, OutputMissing, answers, predict
+from seqpress.benchmarks.scenarios import measure as scenarios
+from seqpress.benchmarks.scenarios.stream import own
+from seqpress.exporters.cleanup import to_bytes
+from seqpress.exporters.manifest import Manifest
+from seqpress.exporters.non_finite import apply
+from seqpress.exporters.streaming import export_step
+from seqpress.exporters.whole import export_whole
+from seqpress.models.contract import NotCausal
+from task_networks import CHANNELS, FORMS, inputs, manifest, network
+
+LENGTHS = (9, 4, 1, 14, 4, 30)
+every_form = pytest.mark.parametrize("form", FORMS)
+# One of each way in and each way out.
+FEW = ("frames-surprise", "window-quantiles", "tokens-next", "tokens-tags", "samples-class", "samples-tags")
+
+
+@pytest.fixture(scope="module")
+def artifacts(tmp_path_factory):
+    """Paths of the whole and the step graph, exported once."""
+    done, folder = {}, tmp_path_factory.mktemp("forms")
+
+    def make(form):
+        if form not in done:
+            net = network(form)
+            paths = [folder / f"{form}.onnx", None]
+            paths[0].write_bytes(to_bytes(export_whole(net, manifest(form, net))))
+            try:
+                step = export_step(net, manifest(form, net))
+            except NotCausal:
+                step = None
+            if step is not None:
+                paths[1] = folder / f"{form}.step.onnx"
+                paths[1].write_bytes(to_bytes(step))
+            done[form] = tuple(paths)
+        return done[form]
+
+    return make
+
+
+def stored(form, lengths=LENGTHS):
+    """(values, offsets) as the data room stores them: samples are one channel, tokens of any integer type."""
+    each = inputs(form, lengths)
+    values = np.concatenate(each)
+    if form.startswith("samples"):
+        values = values[:, None]
+    if form.startswith("tokens"):
+        values = values.astype(np.int32)
+    return values, np.concatenate([[0], np.cumsum([len(one) for one in each])])
+
+
+def one_by_one(path, form, output):
+    session = ort.InferenceSession(path)
+    kind = Manifest.from_props(session.get_modelmeta().custom_metadata_map).input.kind
+    each = [
+        session.run([output], {kind: one[None], "lengths": np.array([len(one)])})[0][0] for one in inputs(form, LENGTHS)
+    ]
+    return np.concatenate(each) if FORMS[form].output.per_frame else np.stack(each)
+
+
+@every_form
+@pytest.mark.parametrize("batch_size", [1, 4, 64])
+def test_predict_equals_item_by_item(artifacts, form, batch_size):
+    path = artifacts(form)[0]
+    for output in (FORMS[form].output.raw, FORMS[form].output.final):
+        found = predict(path, *stored(form), batch_size=batch_size, output=output)
+        np.testing.assert_allclose(found, one_by_one(path, form, output), atol=2e-5)
+    np.testing.assert_array_equal(
+        predict(path, *stored(form)), predict(path, *stored(form), output=FORMS[form].output.raw)
+    )
+
+
+@every_form
+def test_batches_have_the_same_answers_padded(artifacts, form):
+    path, given = artifacts(form)[0], stored(form)
+    found, seen = predict(path, *given, batch_size=4), []
+    taken = feeds.input_form(path)
+    ends = np.concatenate([[0], np.cumsum(taken.frames(np.diff(given[1])))])
+    for items, answer in answers(path, *given, batch_size=4):
+        seen += items.tolist()
+        for row, item in enumerate(items):
+            if FORMS[form].output.per_frame:
+                real = int(ends[item + 1] - ends[item])
+                np.testing.assert_array_equal(answer[row, :real], found[ends[item] : ends[item + 1]])
+                assert not answer[row, real:].any()
+            else:
+                np.testing.assert_array_equal(answer[row], found[item])
+    assert sorted(seen) == list(range(len(LENGTHS)))
+
+
+def test_answers_of_every_frame_are_cut_to_a_memory_that_fits(artifacts, monkeypatch):
+    path, given = artifacts("tokens-next")[0], stored("tokens-next")
+    whole = predict(path, *given)
+    monkeypatch.setattr(module, "_MOST_NUMBERS", 14 * 23 * 3)
+    sizes = [answer.shape for _, answer in answers(path, *given)]
+    assert max(np.prod(size) for size in sizes if size[0] > 1) <= 14 * 23 * 3
+    assert [size[0] for size in sizes if size[1] == 30] == [1]
+    np.testing.assert_allclose(predict(path, *given), whole, atol=2e-5)
+
+
+def test_a_sequence_that_answers_with_nan_is_named(artifacts, tmp_path):
+    path, (values, offsets) = tmp_path / "guarded.onnx", stored("frames-tags")
+    guarded = apply(onnx.load(artifacts("frames-tags")[0]), "propagate", np.zeros(CHANNELS, np.float32))
+    path.write_bytes(to_bytes(guarded))
+    values = values.copy()
+    values[offsets[2]] = values[offsets[4]] = np.nan
+    with pytest.raises(NotFinite, match="not finite for 2 of 6 sequences: 2, 4"):
+        predict(path, values, offsets)
+    with pytest.raises(NotFinite, match="not finite for 2 sequences: 2, 4"):
+        list(answers(path, values, offsets))
+
+
+def test_what_does_not_fit_is_refused(artifacts):
+    path, (values, offsets) = artifacts("samples-full")[0], stored("samples-full")
+    least = feeds.input_form(path).least
+    with pytest.raises(ValueError, match=f"must be 1 and {least} or more; got 64 and {least - 1}"):
+        predict(path, values, np.array([0, least - 1]))
+    with pytest.raises(ValueError, match="samples must be one number an instant; got 2"):
+        predict(path, np.zeros((500, 2), np.float32), np.array([0, 500]))
+    with pytest.raises(OutputMissing, match="must have an output 'scores'; it has logits, probabilities"):
+        predict(path, values, offsets, output="scores")
+
+
+# -- feeds, latency, scenarios -----------------------------------------------------------------------------------------
+
+
+@every_form
+def test_a_grid_is_in_frames_and_runs(artifacts, form):
+    path = artifacts(form)[0]
+    values, offsets = stored(form)
+    taken = feeds.input_form(path)
+    session = ort.InferenceSession(path)
+    assert feeds.auto_lengths(offsets, taken)[-1] >= max(LENGTHS)
+    for point in feeds.grid(values, offsets, (1, 3), (1, 7, 40), form=taken):
+        for fed in point.feeds:
+            assert fed.keys() == {taken.kind, "lengths"}
+            assert fed["lengths"].tolist() == [taken.inputs(point.length)] * point.batch
+            (answer,) = session.run([FORMS[form].output.final], fed)
+            if FORMS[form].output.per_frame:
+                assert answer.shape[1] == point.length
+
+
+@every_form
+def test_chunks_of_a_stream_run(artifacts, form):
+    step = artifacts(form)[1]
+    if step is None:
+        assert form.startswith("window") or form == "samples-full"
+        return
+    session, about = ort.InferenceSession(step), Manifest.read(onnx.load(step))
+    longest = max(inputs(form, LENGTHS), key=len)
+    stream = own(step, longest[:, None] if form.startswith("samples") else longest, (1, 5))
+    for point in stream.points:
+        for fed in point.feeds:
+            assert fed[about.input.kind].shape[:2] == (1, point.length)
+            session.run(None, dict(fed))
+    hops = np.concatenate([fed[about.input.kind][0] for fed in stream.points[1].feeds])
+    np.testing.assert_array_equal(
+        hops.reshape(-1)[: 5 * len(hops[0].reshape(-1))], longest.reshape(-1)[: 5 * hops[0].size]
+    )
+
+
+@pytest.mark.parametrize("form", FEW)
+def test_every_form_is_timed(artifacts, form):
+    path = artifacts(form)[0]
+    points = feeds.grid(*stored(form), (1,), (9,), form=feeds.input_form(path))
+    found = latency.measure({"one": path}, points, launches=1, samples=1, claim=50.0)
+    assert not found.unmeasured
+    assert found.latency["one"].cells[0].n > 0
+    assert proving.answer_gap(str(path), "cpu", 1, points[0].feeds[0]) == 0.0
+
+
+@pytest.mark.parametrize("form", FEW)
+def test_every_scenario_takes_every_form(artifacts, form):
+    path, step = artifacts(form)
+    points = feeds.grid(*stored(form), (1,), (9,), form=feeds.input_form(path))
+    stream = step and own(step, max(inputs(form, LENGTHS), key=len), (1,))
+    wanted = ("cold-start", "memory", "throughput", *(("step", "paced") if step else ()))
+    found = scenarios.measure(
+        path, stream, points, wanted=wanted, frame_period_us=2000.0, processes=1, launches=1, samples=1, claim=50.0,
+        paced_s=0.1,
+    )  # fmt: skip
+    assert found.missing == {}
+    assert json.dumps(found.throughput[0].frames_per_s)
