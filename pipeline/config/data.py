@@ -20,6 +20,11 @@ class Holdout(Options):
             "part of every series; random: none of these; auto: class where each item has one, else random"
         ),
     ] = "auto"
+    groups: Annotated[
+        tuple[Text, ...],
+        Distinct,
+        Field(description="by: group: these ones, instead of a fraction; a speaker that nobody was trained on"),
+    ] = ()
     gap: Annotated[int, Field(ge=0, description="by: time with windows: frames left out before this part")] = 0
     reach_back: Annotated[
         bool,
@@ -28,6 +33,12 @@ class Holdout(Options):
             "this one is foreseen; what they are to foresee never does"
         ),
     ] = False
+
+    @model_validator(mode="after")
+    def _groups_are_cut_by_group(self) -> "Holdout":
+        if self.groups and self.by != "group":
+            raise reject("config.conflict", "must say by: group where it names groups", "by: group")
+        return self
 
 
 class Folds(Options):
@@ -238,6 +249,13 @@ class AudioData(Splits):
     ] = None
 
 
+class TokenColumn(Options):
+    """One identifier of every frame."""
+
+    name: Annotated[Text, Field(description="of the channel", examples=["word"])]
+    size: Annotated[int, Field(ge=1, le=1_000_000, description="identifiers: 0 to size - 1")]
+
+
 class PythonData(Splits):
     """A function of your own that returns the sequences. It runs as your code, with your rights."""
 
@@ -257,6 +275,25 @@ class PythonData(Splits):
         Distinct,
         Field(description="files that the function reads: a change in one of them makes the data anew"),
     ] = ()
+    tokens: Annotated[
+        tuple[TokenColumn, ...],
+        Field(
+            max_length=64,
+            description="frames are identifiers, one column each, to be looked up in trained tables; []: numbers",
+        ),
+    ] = ()
+    features: Annotated[
+        tuple[Text, ...], Distinct, Field(description="names of the channels where they are numbers; []: f0, f1, …")
+    ] = ()
+
+    @model_validator(mode="after")
+    def _channels_have_one_name(self) -> "PythonData":
+        names = [column.name for column in self.tokens]
+        if len(set(names)) != len(names):
+            raise reject("config.duplicate-value", "must have token columns that differ in name")
+        if names and self.features:
+            raise reject("config.conflict", "must have one of tokens and features: the tokens have names of their own")
+        return self
 
 
 DataSource = Annotated[

@@ -162,6 +162,14 @@ class Dataset:
         """What a frame is: ``values`` or ``tokens``."""
         return self.train.kind
 
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Identifiers in each column of tokens, 0 to size - 1; empty where frames are numbers."""
+        if self.kind == "values":
+            return ()
+        declared = self.device.get("tokens")
+        return tuple(int(column["size"]) for column in declared) if declared else (len(self.vocabulary),)
+
     def digest(self) -> str:
         """SHA-256 over the items of all splits and all names: the same digest is the same data set."""
         total = hashlib.sha256(json.dumps([self.labels, self.features, self.vocabulary]).encode())

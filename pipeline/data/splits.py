@@ -104,7 +104,8 @@ def _cut(
         _check_classes(labels.codes[pool], labels.names, name, found)
     elif by == "group" and raw.groups is not None:
         groups = [raw.groups[index] for index in pool]
-        held = by_group(groups, fraction, order)
+        named = holdout.get("groups") or ()
+        held = _named(groups, named, name, raw, found) if named else by_group(groups, fraction, order)
         if len(set(groups)) < 2:
             found.fault("too-few", f"data.{name}", "needs at least 2 groups to hold one out", f"{groups[0]!r} only")
     elif by == "time" and raw.times is not None:
@@ -113,6 +114,21 @@ def _cut(
         held = np.zeros(len(pool), np.bool_)
         held[order[: min(max(1, round(fraction * len(pool))), len(pool) - 1)]] = True
     return pool[~held], pool[held]
+
+
+def _named(
+    groups: Sequence[str], named: Sequence[str], name: str, raw: Raw, found: Found
+) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    """Marks the items of these groups; a fault where one of them has none, or nothing would be left."""
+    there = sorted(set(groups))
+    absent = [one for one in named if one not in there]
+    where = f"data.{name}.groups"
+    if absent:
+        hint = "did you mean: " + ", ".join(difflib.get_close_matches(absent[0], there, 3, 0.4) or there[:8])
+        found.fault("no-groups", where, f"must be groups that {raw.name} has for it", quoted(absent), hint=hint)
+    elif len(named) == len(there):
+        found.fault("too-few", where, "must leave a group to train on", f"all {len(there)} of them")
+    return np.isin(np.array(groups), np.array(named))
 
 
 def in_time(options: Mapping[str, Any]) -> bool:

@@ -28,9 +28,6 @@ _SOURCES = {
 }
 
 
-_TOKENS = ("text",)
-
-
 class Source(Protocol):
     def read(self, options: Mapping[str, Any], folder: Path, sink: Sink) -> tuple[Raw, dict[str, Any]]: ...
     def digest(self, options: Mapping[str, Any], folder: Path) -> dict[str, Any]: ...
@@ -38,7 +35,7 @@ class Source(Protocol):
 
 def kind_of(options: Mapping[str, Any]) -> str:
     """``values`` or ``tokens``: what the frames of a source are."""
-    return "tokens" if options["source"] in _TOKENS else "values"
+    return "tokens" if options["source"] == "text" or options.get("tokens") else "values"
 
 
 def source(name: str) -> Source:

@@ -152,10 +152,21 @@ def _from_npz(path: Path, options: Mapping[str, Any], sink: Sink) -> tuple[_List
         if "label" in archive:
             listing.labels = [str(label) for label in archive.array("label")]
         if options.get("group"):
-            listing.groups = [str(group) for group in archive.array(options["group"])]
+            listing.groups = _named(archive.array(options["group"]), options["group"], archive, path.name)
         if "is_test" in archive:
             listing.split = ["test" if test else "train" for test in archive.array("is_test")]
     return listing, rate
+
+
+def _named(groups: Array, key: str, archive: Archive, shown: str) -> list[str]:
+    """Groups as text: numbers by the array ``<key>_names``, where there is one."""
+    if f"{key}_names" not in archive or groups.dtype.kind not in "iu":
+        return [str(group) for group in groups]
+    names = archive.array(f"{key}_names")
+    if names.ndim != 1 or (groups.size and (groups.min() < 0 or groups.max() >= len(names))):
+        where, rule = f"{shown}  {key}", f"must be numbers that {key}_names covers"
+        raise InputRejected(Fault("data.names", where, rule, f"{groups.min()} to {groups.max()}"))
+    return [str(names[group]) for group in groups]
 
 
 def _recordings(archive: Archive, offsets: Array) -> Iterator[Array]:

@@ -3,6 +3,7 @@
 The function gets ``arguments`` and returns an iterable of dicts, one a sequence:
 
     frames  (T, F) numbers      label  text or integer
+            where the options name tokens: (T, columns) identifiers, or (T,) where there is one column
     group   optional            split  optional: 'train', 'validation', 'test'
     tags    (T,) text or integers, for a task that labels frames; then, and where frames are foreseen, without label
 
@@ -16,18 +17,18 @@ import importlib
 import inspect
 import sys
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ...errors import ConfigError, Fault, InputRejected, StageFailed
 from ..files import open_regular, sha256
 from ..modules import source_files
-from ..raw import UNLABELLED, Found, Raw, counted, first, listed, quoted
+from ..raw import UNLABELLED, Array, Found, Raw, counted, first, listed, quoted
 from ..sink import Sink
 
 _WHERE = "data.entry"
@@ -48,7 +49,7 @@ def read(options: Mapping[str, Any], folder: Path, sink: Sink) -> tuple[Raw, dic
         if isinstance(returned, (str, bytes, Mapping)) or not isinstance(returned, Iterable):
             got = type(returned).__name__
             raise InputRejected(Fault("data.layout", entry, "must return an iterable of dicts", got))
-        return _collect(_items(returned, entry, folder), entry, sink, options.get("wanted", "class")), code
+        return _collect(_items(returned, entry, folder), options, sink), code
 
 
 def _items(returned: Iterable[Any], entry: str, folder: Path) -> Iterator[Any]:
@@ -173,30 +174,19 @@ class _UserCode:
         return path.is_relative_to(self.folder) and "site-packages" not in path.parts
 
 
-def _collect(given: Iterable[Any], entry: str, sink: Sink, wanted: str) -> Raw:
+def _collect(given: Iterable[Any], options: Mapping[str, Any], sink: Sink) -> Raw:
     """The dicts' frames into the sink, the rest as a Raw; one fault a kind for those that are not in form."""
+    entry, wanted, tokens = options["entry"], options.get("wanted", "class"), options.get("tokens") or ()
     problems: dict[str, list[str]] = {}
     kept: dict[str, list[Any]] = {key: [] for key in ("label", *_OPTIONAL)}
     count = 0
     for index, item in enumerate(given):
         count += 1
-        problem = _item_problem(item, wanted)
-        frames = None
-        if problem is None:
-            try:
-                frames = np.asarray(item["frames"])
-                tags = np.asarray(item["tags"], str) if wanted == "tag" else None
-            except (ValueError, TypeError, RuntimeError) as error:  # nested lists of unequal length, a CUDA tensor
-                problem = ("must hold 'frames' that make an array", str(error).splitlines()[0][:160])
-        if problem is not None:
-            problems.setdefault(problem[0], []).append(f"item {index}: {problem[1]}")
-        elif frames is not None and not problems:
-            rows = len(frames) if frames.ndim else 0
-            if tags is not None and tags.shape != (rows,):
-                rule = "must yield one tag a frame"
-                problems.setdefault(rule, []).append(f"item {index}: tags {tags.shape} for {rows} frames")
-                continue
-            sink.feed(frames, (rows,), tags)
+        made = _arrays(item, wanted, tokens)
+        if made.problem:
+            problems.setdefault(made.problem[0], []).append(f"item {index}: {made.problem[1]}")
+        elif not problems:
+            sink.feed(made.frames, (len(made.frames) if made.frames.ndim else 0,), made.tags)
             for key, column in kept.items():
                 column.append(item.get(key))
     found = Found()
@@ -216,7 +206,51 @@ def _collect(given: Iterable[Any], entry: str, sink: Sink, wanted: str) -> Raw:
         labels=None if wanted in UNLABELLED else kept["label"],
         groups=_texts(kept["group"]),
         split=_texts(kept["split"]),
+        features=tuple(column["name"] for column in tokens) or tuple(options.get("features") or ()) or None,
+        device={"tokens": [dict(column) for column in tokens]} if tokens else {},
     )
+
+
+class _Made(NamedTuple):
+    """What an item holds, or what is wrong with it: a rule and what was there instead."""
+
+    frames: Array = np.zeros(0)
+    tags: Array | None = None
+    problem: tuple[str, str] | None = None
+
+
+def _arrays(item: Any, wanted: str, tokens: Sequence[Mapping[str, Any]]) -> _Made:
+    """Frames and tags of one dict as arrays."""
+    if problem := _item_problem(item, wanted):
+        return _Made(problem=problem)
+    try:
+        frames = np.asarray(item["frames"])
+        tags = np.asarray(item["tags"], str) if wanted == "tag" else None
+    except (ValueError, TypeError, RuntimeError) as error:  # nested lists of unequal length, a CUDA tensor
+        return _Made(problem=("must hold 'frames' that make an array", str(error).splitlines()[0][:160]))
+    if tokens:
+        frames = frames[:, 0] if frames.ndim == 2 and len(tokens) == 1 and frames.shape[1] == 1 else frames
+        if problem := _token_problem(frames, tokens):
+            return _Made(problem=problem)
+    rows = len(frames) if frames.ndim else 0
+    if tags is not None and tags.shape != (rows,):
+        return _Made(problem=("must yield one tag a frame", f"tags {tags.shape} for {rows} frames"))
+    return _Made(frames, tags)
+
+
+def _token_problem(frames: Array, tokens: Sequence[Mapping[str, Any]]) -> tuple[str, str] | None:
+    """Identifiers in the columns that the options name, each inside its table."""
+    row = (len(tokens),) if len(tokens) > 1 else ()
+    if frames.ndim == 0 or frames.shape[1:] != row or frames.dtype.kind not in "iu":
+        shape = f"(T, {len(tokens)})" if row else "(T,)"
+        return f"must hold integer 'frames' {shape}, one column a token", f"{frames.dtype} {frames.shape}"
+    columns = frames.reshape(len(frames), len(tokens))
+    for at, column in enumerate(tokens) if len(frames) else ():
+        low, high = int(columns[:, at].min()), int(columns[:, at].max())
+        if low < 0 or high >= column["size"]:
+            got = f"{column['name']} from {low} to {high}, its size is {column['size']}"
+            return "must hold identifiers from 0 to size - 1", got
+    return None
 
 
 def _item_problem(item: object, wanted: str) -> tuple[str, str] | None:

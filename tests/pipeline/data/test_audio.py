@@ -137,3 +137,15 @@ def test_spoken_digits(shared_data: Callable[[str], Path], tmp_path: Path) -> No
     assert [len(dataset.train), len(dataset.validation), len(dataset.test)] == [2430, 270, 300]
     assert dataset.train.values.shape == (10_498_424, 1)
     assert np.abs(dataset.train.values).max() <= 1
+
+
+def test_groups_by_name(tmp_path: Path) -> None:
+    speakers = np.arange(16) // 4
+    write_npz(tmp_path / "takes.npz", speaker=speakers, speaker_names=np.array(["ann", "bob", "eve", "joe"]))
+    test, validation = ({"fraction": 0.2, "by": "group", "groups": [name]} for name in ("eve", "bob"))
+    dataset = load_source(options("takes.npz", group="speaker", test=test, validation=validation), tmp_path, 7)
+    cuts = np.cumsum([0, *map(len, tones().values())])
+    assert dataset.test.starts.tolist() == cuts[8:12].tolist()
+    write_npz(tmp_path / "takes.npz", speaker=speakers, speaker_names=np.array(["ann", "bob", "eve"]))
+    with pytest.raises(InputRejected, match="must be numbers that speaker_names covers; got 0 to 3"):
+        load_source(options("takes.npz", group="speaker", test=test, validation=validation), tmp_path, 7)

@@ -179,3 +179,62 @@ def test_tasks_that_need_no_label(options: Make, tmp_path: Path) -> None:
     assert tagged.train.batch([0])[2].tolist() == [[1, 0, 1, 1, 1]]
     with pytest.raises(InputRejected, match="must yield dicts with 'label'"):
         load_source(chosen, tmp_path, 7)
+
+
+TOKENS = [{"name": "word", "size": 6}, {"name": "ending", "size": 3}]
+
+
+def tagged(folder: Path, frames: str = "[[i % 6, (i + j) % 3] for j in range(4)]") -> None:
+    (folder / "my_data.py").write_text(
+        "import numpy as np\n"
+        "def load():\n"
+        "    for i in range(12):\n"
+        f"        yield {{'frames': np.array({frames}), 'tags': ['N', 'V', 'N', 'X'],\n"
+        "               'split': ['train', 'train', 'validation', 'test'][i // 3]}\n"
+    )
+
+
+def test_several_tokens_a_frame(options: Make, tmp_path: Path) -> None:
+    tagged(tmp_path)
+    chosen = options(source="python", entry="my_data:load", tokens=TOKENS)
+    dataset = load_source(chosen, tmp_path, 7, wanted={"kind": "tag"})
+    assert (dataset.kind, dataset.channels, dataset.sizes) == ("tokens", 2, (6, 3))
+    assert dataset.features == ("word", "ending")
+    frames, _, targets = dataset.test.batch([0])
+    assert (frames.dtype, frames.tolist()) == (np.int64, [[[3, 0], [3, 1], [3, 2], [3, 0]]])
+    assert targets.tolist() == [[0, 1, 0, 2]]
+    folder = tmp_path / "stored"
+    folder.mkdir()
+    dataset.write(folder)
+    again = type(dataset).read({path.name: path for path in folder.iterdir()})
+    assert again.sizes == dataset.sizes
+    assert again.digest() == dataset.digest()
+
+
+def test_one_token_a_frame_has_no_axis_of_its_own(options: Make, tmp_path: Path) -> None:
+    tagged(tmp_path, "[[i % 6] for j in range(4)]")
+    chosen = options(source="python", entry="my_data:load", tokens=TOKENS[:1])
+    dataset = load_source(chosen, tmp_path, 7, wanted={"kind": "tag"})
+    assert dataset.train.batch([0, 1])[0].tolist() == [[0] * 4, [1] * 4]
+    assert dataset.sizes == (6,)
+
+
+@pytest.mark.parametrize(
+    ("frames", "said"),
+    [
+        ("[[i % 6, 7] for j in range(4)]", r"must hold identifiers from 0 to size - 1; got 12 items in another form"),
+        ("[[-1, 0] for j in range(4)]", r"word from -1 to -1, its size is 6"),
+        ("[[0.5, 0] for j in range(4)]", r"must hold integer 'frames' \(T, 2\), one column a token"),
+        ("[0, 1, 2, 3]", r"int64 \(4,\)"),
+    ],
+)
+def test_tokens_outside_their_tables(frames: str, said: str, options: Make, tmp_path: Path) -> None:
+    tagged(tmp_path, frames)
+    with pytest.raises(InputRejected, match=said):
+        load_source(options(source="python", entry="my_data:load", tokens=TOKENS), tmp_path, 7, wanted={"kind": "tag"})
+
+
+def test_channels_get_the_names_that_the_yaml_gives(entry: dict[str, Any], tmp_path: Path) -> None:
+    assert load_source({**entry, "features": ("speed", "load")}, tmp_path, 7).features == ("speed", "load")
+    with pytest.raises(InputRejected, match="features must"):
+        load_source({**entry, "features": ("speed",)}, tmp_path, 7)

@@ -185,3 +185,31 @@ def test_the_latest_items_are_held_out(tmp_path: Path) -> None:
     dataset = load_source(chosen, tmp_path, 7)
     held = {int(s) // 5 for s in dataset.test.starts}
     assert held == {i for i in range(20) if (7 * i) % 20 >= 15}
+
+
+@pytest.mark.parametrize("named", [["s2"], ["s2", "s5"]])
+def test_named_groups_are_held_out(named: list[str], small: Make, options: Make, tmp_path: Path) -> None:
+    groups = np.array([f"s{i // 4}" for i in range(24)])
+    np.savez(tmp_path / "speech.npz", **small(split=None, groups=groups))
+    test = {"fraction": 0.2, "by": "group", "groups": named}
+    validation = {"fraction": 0.2, "by": "group", "groups": ["s0"]}
+    dataset = load_source(options(test=test, validation=validation), tmp_path, 7)
+    lengths = 3 + np.arange(24) % 5
+    for part, expected in ((dataset.test, named), (dataset.validation, ["s0"])):
+        starts = (np.cumsum(lengths) - lengths)[np.isin(groups, expected)]
+        assert part.starts.tolist() == starts.tolist()
+    assert len(dataset.train) == 24 - 4 - 4 * len(named)
+
+
+def test_groups_that_are_not_there(small: Make, options: Make, tmp_path: Path) -> None:
+    np.savez(tmp_path / "speech.npz", **small(split=None, groups=np.array(["ann", "bob", "eve"] * 8)))
+    by_group = {"fraction": 0.2, "by": "group"}
+    with pytest.raises(InputRejected) as caught:
+        load_source(options(test={**by_group, "groups": ["anne"]}, validation=by_group), tmp_path, 7)
+    assert "data.test.groups must be groups that speech.npz has for it; got 'anne'" in str(caught.value)
+    assert "did you mean: ann" in str(caught.value)
+    with pytest.raises(InputRejected, match="must leave a group to train on"):
+        load_source(options(test={**by_group, "groups": ["ann", "bob", "eve"]}, validation=by_group), tmp_path, 7)
+    taken = {**by_group, "groups": ["ann"]}
+    with pytest.raises(InputRejected, match=r"data\.validation\.groups must be groups"):
+        load_source(options(test=taken, validation=taken), tmp_path, 7)
