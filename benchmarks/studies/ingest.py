@@ -110,7 +110,7 @@ def _train(dataset: Any) -> None:
     from seqpress.pipeline.training.loop import Settings, fit
 
     torch.set_num_threads(2)
-    named, how = task("classification"), Settings(1, 32, 0.01, 0.01, 0.1, 1.0, None)
+    named, how = task({"kind": "classification"}, dataset), Settings(1, 32, 0.01, 0.01, 0.1, 1.0, None)
     mean, std = torch.from_numpy(dataset.mean), torch.from_numpy(dataset.std)
     encoder = build(architecture="gru", inputs=dataset.channels, hidden=16)
     network = SequenceClassifier(encoder, len(dataset.labels), mean, std)

@@ -168,7 +168,7 @@ def epochs(folder: Path) -> list[dict[str, Any]]:
     }
     data = load_source(source, folder, 7)
     logits = np.random.default_rng(0).standard_normal((len(data.train), len(data.labels))).astype(np.float32)
-    named = task("classification")
+    named = task({"kind": "classification"}, data)
     both = [{"kind": "soft-targets", "temperature": 3.0, "weight": 0.7}, {"kind": "hard-labels", "weight": 0.3}]
     how = Settings(5, 32, 0.01, 0.01, 0.1, 1.0, None)
 

@@ -22,8 +22,8 @@ def soft_targets(temperature: float) -> Loss:
 
 
 def _divergence(logits: Tensor, batch: Batch, temperature: float) -> Tensor:
-    if batch.teacher_logits is None:
+    if batch.teacher is None:
         raise ValueError("soft targets need the teacher's logits in the batch")
     student = F.log_softmax(logits / temperature, dim=-1)
-    teacher = F.log_softmax(batch.teacher_logits / temperature, dim=-1)
+    teacher = F.log_softmax(batch.teacher / temperature, dim=-1)
     return temperature**2 * F.kl_div(student, teacher, log_target=True, reduction="batchmean")

@@ -40,7 +40,7 @@ def run(given: Mapping[str, Artifact], options: Mapping[str, Any], into: Path, c
     decided = predicted(task, found.rows)
     if decided is not None:
         np.save(into / PREDICTED, decided, allow_pickle=False)
-    facts = as_facts(task, task.measure(found.rows, found.targets), len(found.parts))
+    facts = as_facts(task, task.measure(found.rows, found.targets, found.lengths), len(found.parts))
     if "float" in given:
         facts["agreement"] = task.agreement(*_shared(given["float"], found))
     return Outcome(facts | {"threshold": threshold_of(model)})

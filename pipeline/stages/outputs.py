@@ -35,7 +35,7 @@ def run(given: Mapping[str, Artifact], options: Mapping[str, Any], into: Path, c
 
 def _write(fabric: Fabric, network: SequenceNetwork, split: Split, path: Path) -> int:
     """Batch by batch into the file, which may be larger than the memory."""
-    out: np.ndarray[Any, Any] | None = None
+    out: np.memmap[Any, Any] | None = None
     done = 0
     for batch, answers in predict(fabric, fabric.to_device(network), split):
         rows = _rows(answers, batch, split.per_frame).cpu().numpy()

@@ -27,11 +27,13 @@ class Answered:
         rows: float32, real rows: (items, …), or with one answer a frame those of all items end to end.
         targets: of the same rows.
         parts: (items, P), of which the task's metric is made.
+        lengths: (items,) rows of each item.
     """
 
     rows: NDArray[np.float32]
     targets: Array
     parts: Parts
+    lengths: NDArray[np.int64]
 
 
 def outputs_of(model: Path, split: Sequences, output: str | None = None) -> NDArray[np.float32]:
@@ -63,7 +65,8 @@ def answered(model: Path, task: Task, split: Sequences) -> Answered:
                 wanted = wanted[np.arange(wanted.shape[1]) < lengths[:, None]]
             targets.append(wanted)
         rows.append(found)
-    return Answered(np.concatenate(rows), np.concatenate(targets), np.concatenate(parts))
+    lengths = split.lengths if per_frame else np.ones(len(split), np.int64)
+    return Answered(np.concatenate(rows), np.concatenate(targets), np.concatenate(parts), np.asarray(lengths))
 
 
 def threshold_of(model: Path) -> float | None:

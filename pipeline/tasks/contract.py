@@ -157,12 +157,13 @@ class Task(Protocol):
     def value(self, sums: Parts) -> Parts:
         """The metric of added parts: (…, P) to (…). NaN where they cannot tell."""
 
-    def measure(self, outputs: Array, targets: Array) -> Measured:
+    def measure(self, outputs: Array, targets: Array, lengths: Array | None = None) -> Measured:
         """Every number on a whole split, by libraries where they have it.
 
         Args:
             outputs: real rows: (items, …), or the real frames of all items end to end (frames, …).
             targets: of the same rows.
+            lengths: (items,) frames of each, where there is one answer a frame: stretches end where their item does.
         """
 
     def decide(self, outputs: Array) -> Array:

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from numpy.typing import NDArray
@@ -57,7 +57,7 @@ class Specification:
             options,
             inputs=task.features(section),
             classes=len(task.labels),
-            pooling=task.pooling(section),
+            pooling=cast(PoolingName, task.pooling(section)),
             dropout=section["dropout"],
             front=task.front(section),
             head=task.head(section),
