@@ -16,7 +16,7 @@ from . import findings as finding, gates as gating
 from .comparing.baseline import Fetched
 from .config.pipeline import PipelineConfig
 from .engine.task import Artifact
-from .planning import AUTO, FLOAT, TEACHER, Arm, arms, recipes, variant
+from .naming import AUTO, FLOAT, TEACHER, Arm, arms, recipes, variant
 from .report import figures, model as m
 
 # Written by the stages named; importing them would import what they compute with.

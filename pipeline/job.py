@@ -13,7 +13,7 @@ import numpy as np
 
 from ..benchmarks import providers
 from ..exporters import runtime
-from . import last_release, planning
+from . import last_release, naming, planning
 from .assemble import Assembler, Finished
 from .comparing import predictions
 from .comparing.baseline import Fetched
@@ -83,7 +83,7 @@ class Request:
             raise ConfigError(
                 [Fault("config.unknown-student", "--only", f"must name a student: {known}", repr(n)) for n in unknown]
             )
-        return planning.with_only(config, self.only) if self.only else config
+        return naming.with_only(config, self.only) if self.only else config
 
 
 @dataclass(frozen=True)
@@ -235,7 +235,7 @@ def _run_facts(result: RunResult, number: int, began: float) -> m.RunFacts:
 
 def _deliver(report: m.Report, finished: Mapping[str, Finished], folder: Path) -> None:
     """Copy the teacher's file and every student's bundles out of the store, and write down what they predicted."""
-    _copy(finished[f"export/{planning.TEACHER}"].artifact, ["model.onnx"], folder / report.teacher.file)
+    _copy(finished[f"export/{naming.TEACHER}"].artifact, ["model.onnx"], folder / report.teacher.file)
     for student in report.students:
         for variant in student.variants:
             bundle = finished[f"bundle/{variant.id}"].artifact
@@ -248,7 +248,7 @@ def _predictions(report: m.Report, finished: Mapping[str, Finished]) -> predicti
     test = Dataset.read(finished["data"].artifact.files).test
     tasks = {report.teacher.id: f"evaluate/{report.teacher.id}"}
     for student in report.students:
-        chosen = planning.Arm(student.name, "distilled", student.selected_seed)
+        chosen = naming.Arm(student.name, "distilled", student.selected_seed)
         tasks |= {variant.id: chosen.evaluation(variant.id.partition("/")[2]) for variant in student.variants}
     return predictions.Predictions(
         split=predictions.split_identity(test, report.data.labels),

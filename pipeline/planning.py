@@ -1,8 +1,7 @@
 """From the configuration to the graph of tasks. Nothing is computed here, and torch is not imported."""
 
 import platform
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from .config.units import duration_us
 from .data.digest import data_libraries, source_digest
 from .data.files import open_regular, sha256
 from .engine.task import Task
+from .naming import AUTO, FLOAT, TEACHER, Arm, arms, recipes, seeds, variant
 
 _STAGES = f"{__package__}.stages"
 _TRAINING = ("torch", "numpy", "lightning-fabric", "safetensors")
@@ -24,12 +24,9 @@ _EXPORT = ("torch", "onnx", "onnxscript", "onnx-ir", "numpy", "safetensors")
 # By the name it is installed under: onnxruntime-gpu and its like compute differently under the same version.
 _RUNTIME = (*runtime.distributions(), "numpy")
 _MACHINE = ("cpu", "cpu family", "instruction sets", "cores", "cpu quota", "memory", "onnxruntime")
-FLOAT = "float32"
-AUTO = "auto"
 # What auto tries. Four bits cost one to three labels in a hundred without retraining, and float16 is larger than int8
 # and no faster: they are for whoever asks.
 CANDIDATES = ("dynamic-int8", "static-int8", "weight-int8")
-TEACHER = "teacher"
 
 # Raise a stage's number whenever it computes something else from the same inputs.
 _REVISIONS = {
@@ -50,52 +47,6 @@ _REVISIONS = {
     "scenarios": 2,
     "regress": 2,
 }
-
-
-@dataclass(frozen=True)
-class Arm:
-    """One training of a student: with the teacher, or as a control without."""
-
-    student: str
-    kind: str  # "distilled" or "control"
-    seed: int
-
-    @property
-    def path(self) -> str:
-        return f"{self.student}/{self.kind}/seed-{self.seed}"
-
-    @property
-    def network(self) -> str:
-        """Name of the task that trains it."""
-        return f"distill/{self.path}" if self.kind == "distilled" else f"train/{self.path}"
-
-    def model(self, recipe: str) -> str:
-        """Name of the task that makes its file in one number format."""
-        return f"export/{self.path}" if recipe == FLOAT else f"quantize/{self.path}/{recipe}"
-
-    def evaluation(self, recipe: str) -> str:
-        return f"evaluate/{self.path}/{recipe}"
-
-
-def seeds(config: PipelineConfig) -> list[int]:
-    """The seeds every student is trained with."""
-    return [config.seed + index for index in range(config.distill.seeds)]
-
-
-def arms(config: PipelineConfig, student: str) -> list[Arm]:
-    """Every training of a student, distilled ones first."""
-    kinds = ["distilled", "control"] if config.distill.control else ["distilled"]
-    return [Arm(student, kind, seed) for kind in kinds for seed in seeds(config)]
-
-
-def recipes(config: PipelineConfig) -> list[str]:
-    """Number formats that every distilled student is made in, float first."""
-    return [FLOAT, *config.quantize]
-
-
-def variant(model: str, recipe: str) -> str:
-    """The id of one file: ``tcn-16/dynamic-int8``."""
-    return f"{model}/{recipe}"
 
 
 def build(config: PipelineConfig, folder: Path, last: Fetched | None = None) -> list[Task]:
@@ -309,9 +260,7 @@ class _Planner:
             inputs |= {f"{recipe}-{arm.seed}": arm.model(recipe) for arm in self._distilled(student)}
         return self._task(f"select/{student}", "select", {"recipes": recipes(self.config)}, inputs, (), weight=0.1)
 
-    def _verify(
-        self, model: str, network: str, models: str, files: Mapping[str, str], section: Architecture
-    ) -> Task:
+    def _verify(self, model: str, network: str, models: str, files: Mapping[str, str], section: Architecture) -> Task:
         inputs = {"data": "data", "network": network, "models": models}
         options = {
             "files": dict(files),
@@ -385,9 +334,3 @@ def best_device() -> str:
     except PackageNotFoundError:
         cpu_build = True
     return "cuda" if not cpu_build and any(Path("/proc/driver/nvidia/gpus").glob("*")) else "cpu"
-
-
-def with_only(config: PipelineConfig, names: Sequence[str]) -> PipelineConfig:
-    """The same run with these students alone; every name must be one."""
-    kept = {name: section for name, section in config.students.items() if name in names}
-    return config.model_copy(update={"students": kept})

@@ -37,4 +37,3 @@ def read(given: Mapping[str, Artifact], options: Mapping[str, Any]) -> Reading:
 def is_sound(data: Dataset) -> bool:
     """Whether the frames of a data set are single samples of sound."""
     return bool(data.device.get("front"))
-

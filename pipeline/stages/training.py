@@ -124,9 +124,7 @@ def write(
     return Outcome(facts, {"epoch_ms": history.epoch_ms})
 
 
-def build(
-    reading: Reading, section: Mapping[str, Any], seed: int
-) -> tuple[SequenceNetwork, networks.Specification]:
+def build(reading: Reading, section: Mapping[str, Any], seed: int) -> tuple[SequenceNetwork, networks.Specification]:
     """A fresh network whose weights follow from ``seed`` alone."""
     seed_everything(seed)
     specification = networks.Specification.of(section, reading.task)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from command import SEEDS
 from measured import cell, estimate, latency, paired, percentile, quality, variant
-from seqpress.pipeline import assemble, job, planning
+from seqpress.pipeline import assemble, job, naming
 from seqpress.pipeline.engine.run import run
 from seqpress.pipeline.engine.store import Store
 from seqpress.pipeline.report import model as m
@@ -340,5 +340,5 @@ def test_the_headline_is_of_the_middle_length_at_batch_one():
 
 def test_the_plan_and_the_report_know_the_same_tasks(finished, tiny):
     config = tiny.load().config
-    named = {arm.network for student in STUDENTS for arm in planning.arms(config, student)}
+    named = {arm.network for student in STUDENTS for arm in naming.arms(config, student)}
     assert named == {name for name in finished if name.startswith(("distill/", "train/"))}
