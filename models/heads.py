@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import final
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -47,17 +48,56 @@ class Horizon(nn.Module):
     """Every step of a forecast at once: (B, H) to (B, horizon, targets), or (B, horizon, targets, quantiles).
 
     It starts at zero, so behind a normalisation by the last frame an untrained network repeats that frame.
+
+    Args:
+        rank: width of a waist in front of it, as :class:`Factorised` has one; ``None`` for none.
     """
 
-    def __init__(self, inputs: int, horizon: int, targets: int, quantiles: int = 0) -> None:
+    def __init__(self, inputs: int, horizon: int, targets: int, quantiles: int = 0, rank: int | None = None) -> None:
         super().__init__()
         self.shape: Sequence[int] = (horizon, targets, *([quantiles] if quantiles else []))
-        self.every = nn.Linear(inputs, horizon * targets * max(1, quantiles))
+        self.narrow = nn.Identity() if rank is None else nn.Linear(inputs, rank, bias=False)
+        self.every = nn.Linear(rank or inputs, horizon * targets * max(1, quantiles))
         nn.init.zeros_(self.every.weight)
         nn.init.zeros_(self.every.bias)
 
     def forward(self, features: Tensor) -> Tensor:
-        return self.every(features).unflatten(-1, list(self.shape))
+        return self.every(self.narrow(features)).unflatten(-1, list(self.shape))
+
+
+@final
+class LinearSkip(nn.Module):
+    """A forecast plus a linear map of the window itself, one for all channels (NLinear: Zeng et al. 2023, arXiv
+    2205.13504): what is linear in a series need not go through the encoder.
+
+    It reads the last ``length`` frames that the front gives; those before the first one count as zeros. It starts at
+    zero.
+
+    Args:
+        head: gives (B, horizon, K), or (B, horizon, K, quantiles), to each of which the same is added.
+        horizon: frames of the forecast.
+        length: frames of a window.
+        columns: features that are forecast, in the order of the answers.
+    """
+
+    reads_window = True
+
+    def __init__(self, head: nn.Module, horizon: int, length: int, columns: Sequence[int]) -> None:
+        super().__init__()
+        self.head, self.length, self.columns = head, length, list(columns)
+        self.ahead = nn.Linear(length, horizon, bias=False)
+        nn.init.zeros_(self.ahead.weight)
+
+    def forward(self, features: Tensor, window: Tensor, lengths: Tensor) -> Tensor:
+        """Pooled features (B, H), the frames of the front (B, T, F) and how many of them are real (B,)."""
+        answers = self.head(features)
+        # (B, length): the last frame of the window is the last real one
+        places = lengths.unsqueeze(1) - self.length + torch.arange(self.length, device=lengths.device)
+        chosen = window[..., self.columns]
+        index = places.clamp(min=0).unsqueeze(-1).expand(-1, -1, chosen.shape[2])
+        frames = torch.where((places >= 0).unsqueeze(-1), chosen.gather(1, index), 0.0)
+        ahead = self.ahead(frames.transpose(1, 2)).transpose(1, 2)  # (B, horizon, K)
+        return answers + (ahead.unsqueeze(-1) if answers.dim() == 4 else ahead)
 
 
 @final
@@ -78,5 +118,10 @@ class Scaled(nn.Module):
         self.register_buffer("location", location.reshape(shape).clone())
         self.register_buffer("scale", scale.reshape(shape).clone())
 
-    def forward(self, features: Tensor) -> Tensor:
-        return self.head(features) * self.get_buffer("scale") + self.get_buffer("location")
+    @property
+    def reads_window(self) -> bool:
+        """Whether the head reads the frames in front of the encoder too."""
+        return bool(getattr(self.head, "reads_window", False))
+
+    def forward(self, features: Tensor, *window: Tensor) -> Tensor:
+        return self.head(features, *window) * self.get_buffer("scale") + self.get_buffer("location")

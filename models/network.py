@@ -4,7 +4,7 @@ from typing import cast, final
 
 from torch import Tensor, nn
 
-from .contract import SequenceModel, State
+from .contract import NotCausal, SequenceModel, State
 from .fronts.contract import Front
 from .fronts.standardize import Standardize
 from .pooling import PoolingName, build_pooling
@@ -48,26 +48,34 @@ class SequenceNetwork(nn.Module):
 
     @property
     def causal(self) -> bool:
-        """Whether a frame's features come from its own and earlier inputs only."""
-        return self.encoder.causal and self.front.causal
+        """Whether it can stream: a frame's features come from its own and earlier inputs only, and the head needs no
+        more than the last of them."""
+        return self.encoder.causal and self.front.causal and not self._reads_window
 
     @property
     def receptive_field(self) -> int | None:
-        """Frames that an output of the encoder sees; ``None`` where unbounded."""
-        return self.encoder.receptive_field if self.front.causal else None
+        """Frames that an answer sees, but for pooling; ``None`` where unbounded."""
+        return self.encoder.receptive_field if self.front.causal and not self._reads_window else None
+
+    @property
+    def _reads_window(self) -> bool:
+        return bool(getattr(self.output, "reads_window", False))
 
     def forward(self, inputs: Tensor, lengths: Tensor) -> Tensor:
         """Raw inputs, (B, T, F) frames for most fronts, and lengths (B,) to answers (B, …) or (B, T, …)."""
         features, frames, scales = self.front.read(inputs, lengths)
         pooled = self.pooling(self.encoder(features, frames), frames)
-        return self.front.undo(self.output(self.dropout(pooled)), scales)
+        window = (features, frames) if self._reads_window else ()
+        return self.front.undo(self.output(self.dropout(pooled), *window), scales)
 
     def initial_state(self, batch: int) -> State:
         """State before the first input: the front's under ``front_…``, the encoder's, the pooling's under ``pool_…``.
 
         Raises:
-            NotCausal: a part needs inputs that have not come yet.
+            NotCausal: a part needs inputs that have not come yet, or the head the whole window.
         """
+        if self._reads_window:
+            raise NotCausal(self.output, "it reads the whole window")
         before = {f"front_{name}": value for name, value in self.front.initial_state(batch).items()}
         like = next(self.output.parameters()).new_zeros(batch, self.encoder.width)
         return before | self.encoder.initial_state(batch) | self.pooling.initial_state(like)

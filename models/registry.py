@@ -1,6 +1,6 @@
 """Architectures, fronts and heads by name."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -13,7 +13,7 @@ from .fronts.log_mel import LogMel
 from .fronts.standardize import Standardize
 from .fronts.window_normalise import WindowNormalise
 from .gru import GRU
-from .heads import Factorised, Horizon, Scaled, Tied
+from .heads import Factorised, Horizon, LinearSkip, Scaled, Tied
 from .lstm import LSTM
 from .tcn import TCN
 from .transformer import Transformer
@@ -78,15 +78,18 @@ def build_head(
     front: Front,
     location: Sequence[float] | None = None,
     scale: Sequence[float] | None = None,
+    skip: Mapping[str, Any] | None = None,
     **options: Any,
 ) -> nn.Module:
     """Make a head by name.
 
     Args:
-        head: "linear" (outputs), "factorised" (outputs, rank), "tied", or "horizon" (horizon, targets, quantiles).
+        head: "linear" (outputs), "factorised" (outputs, rank), "tied", or "horizon" (horizon, targets, quantiles,
+            rank).
         inputs: features of the encoder.
         front: of the same network; a tied head reads its first table.
         location, scale: (K,) where answers are to come out in the targets' own units.
+        skip: length and columns of a linear map of the window beside a horizon; see :class:`LinearSkip`.
 
     Raises:
         ValueError: unknown name, or a tied head without an embedding.
@@ -102,6 +105,8 @@ def build_head(
         made = nn.Linear(inputs, options.pop("outputs"))
     else:
         made = (Factorised if head == "factorised" else Horizon)(inputs, **options)
+    if skip is not None:
+        made = LinearSkip(made, options["horizon"], **skip)
     if location is None or scale is None:
         return made
     return Scaled(made, torch.tensor(location), torch.tensor(scale), bool(options.get("quantiles")))

@@ -1,5 +1,6 @@
 """Windows in units of their own: reversible instance normalisation (Kim et al., ICLR 2022)."""
 
+from collections.abc import Sequence
 from typing import Literal, final
 
 import torch
@@ -24,7 +25,8 @@ class WindowNormalise(Front):
             ``least_deviation``.
         around: subtract the mean of the window, or its last frame.
         scaled: also divide by the window's standard deviation.
-        targets: features that are forecast, in the order of the answers' last axis; ``None`` for all.
+        targets: features that are forecast, in the order of the answers' last axis; ``None`` for all, and none where
+            the answers are no forecast: they stay as they are.
         least_deviation: of a window, in training deviations; a constant window is divided by this.
 
     Raises:
@@ -41,7 +43,7 @@ class WindowNormalise(Front):
         std: Tensor,
         around: Around = "last",
         scaled: bool = True,
-        targets: tuple[int, ...] | None = None,
+        targets: Sequence[int] | None = None,
         least_deviation: float = 1e-2,
     ) -> None:
         super().__init__()
@@ -49,7 +51,7 @@ class WindowNormalise(Front):
             raise ValueError(f"The 'around' of WindowNormalise must be mean or last. Got {around!r} instead.")
         self.width = len(mean)
         self.around, self.scaled, self.least_deviation = around, scaled, least_deviation
-        self.targets = None if targets == tuple(range(self.width)) else targets
+        self.targets = None if targets is None or list(targets) == list(range(self.width)) else tuple(targets)
         self.register_buffer("mean", mean.clone())
         self.register_buffer("std", std.clone())
 
@@ -68,6 +70,8 @@ class WindowNormalise(Front):
         return Framed(moved / deviation, lengths, (place, deviation))
 
     def undo(self, answers: Tensor, scales: tuple[Tensor, ...]) -> Tensor:  # (B, …, K[, Q]), scales (B, 1, F)
+        if self.targets == ():
+            return answers
         place, *deviation = (self._of_targets(one, answers) for one in scales)
         for one in deviation:
             answers = answers * one

@@ -29,7 +29,7 @@ class Reading:
 
 
 def read(given: Mapping[str, Artifact], options: Mapping[str, Any]) -> Reading:
-    """Inputs: ``data``. Options: ``task`` (the YAML's section), and ``channels`` of this network (patterns, or None)."""
+    """Inputs: ``data``. Options: ``task`` (the YAML's section), ``channels`` of this network (patterns, or None)."""
     data = Dataset.read(given["data"].files).only(options.get("channels"))
     return Reading(data, make_task(options["task"], data))
 

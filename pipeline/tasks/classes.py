@@ -57,6 +57,15 @@ def calibration_error(logits: Array, targets: Array) -> float:
     return float(multiclass_calibration_error(probabilities, truth, logits.shape[1], n_bins=_BINS, norm="l1"))
 
 
+def calibration_error_of_marks(logits: Array, targets: Array) -> float:
+    """The same of marks (N, K) that are each there or not, all of them together."""
+    import torch
+    from torchmetrics.functional.classification import binary_calibration_error
+
+    probabilities = torch.from_numpy(np.asarray(logits, np.float64).ravel()).sigmoid()
+    return float(binary_calibration_error(probabilities, torch.from_numpy(targets.ravel()), n_bins=_BINS, norm="l1"))
+
+
 def macro_f1(targets: Array, predicted: Array) -> float:
     """Mean F1 of the classes that are in the truth or in the answers."""
     from sklearn.metrics import f1_score

@@ -9,6 +9,8 @@ import numpy as np
 from .contract import Array, Metric, Parts, Rows
 from .ends import Ends
 
+_NUMBERS = 2**22  # worked on at a time
+
 
 @dataclass(frozen=True)
 class OnDataset:
@@ -92,3 +94,24 @@ def cross_entropy_of_marks(logits: Array, marks: Array) -> Array:
     """Negative log-likelihood of marks that are 0 or 1, float64 and of the same shape: ``log(1 + e^x) - x y``."""
     wide = np.asarray(logits, np.float64)
     return np.asarray(np.logaddexp(0.0, wide) - wide * marks)
+
+
+def negative_log_likelihood(logits: Array, targets: Array) -> Array:
+    """Of each row (N, K) for its class (N,), float64, a few rows at a time: a vocabulary is wide."""
+    out = np.empty(len(targets))
+    rows = max(1, _NUMBERS // logits.shape[1])
+    for start in range(0, len(targets), rows):
+        wide = np.asarray(logits[start : start + rows], np.float64)
+        chosen = np.take_along_axis(wide, targets[start : start + rows, None], axis=1)[:, 0]
+        out[start : start + rows] = np.logaddexp.reduce(wide, axis=1) - chosen
+    return out
+
+
+def f1_of_marks(first: Array, second: Array) -> float:
+    """2 both / (one + other), from 0 to 1; 1 where neither has a mark.
+
+    >>> f1_of_marks(np.array([True, True, False]), np.array([True, False, False]))
+    0.6666666666666666
+    """
+    total = int(first.sum()) + int(second.sum())
+    return 2 * int((first & second).sum()) / total if total else 1.0

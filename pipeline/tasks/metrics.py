@@ -50,5 +50,5 @@ def measured_by(kind: str, multilabel: bool = False) -> tuple[str, ...]:
     ('rmse', 'mae', 'r2')
     """
     if multilabel:
-        return ("micro_f1", "macro_f1")
+        return ("micro_f1", "macro_f1", "accuracy", "ece")
     return _MEASURED[kind]

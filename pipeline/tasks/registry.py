@@ -4,12 +4,26 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..data.dataset import Dataset
+from .anomaly import Anomaly
 from .classification import Classification
 from .contract import Task
+from .forecasting import Forecasting
+from .multilabel import Multilabel
+from .next_step import next_step
+from .regression import Regression
 from .tagging import Tagging
 
+
+def _classification(options: Mapping[str, Any], dataset: Dataset) -> Task:
+    return (Multilabel if options.get("multilabel") else Classification).of(options, dataset)
+
+
 _TASKS: dict[str, Callable[[Mapping[str, Any], Dataset], Task]] = {
-    "classification": Classification.of,
+    "anomaly": Anomaly.of,
+    "classification": _classification,
+    "forecasting": Forecasting.of,
+    "next-step": next_step,
+    "regression": Regression.of,
     "tagging": Tagging.of,
 }
 

@@ -1,8 +1,8 @@
 """Read ahead: the next batches are made while the network works on this one."""
 
-import queue
-import threading
+from collections import deque
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -18,35 +18,12 @@ def ahead(items: Iterator[T], depth: int = _DEPTH) -> Iterator[T]:
     >>> list(ahead(iter(range(3))))
     [0, 1, 2]
     """
-    made: queue.Queue[tuple[bool, T | BaseException | None]] = queue.Queue(depth)
-    stopped = threading.Event()
-
-    def put(one: tuple[bool, T | BaseException | None]) -> bool:
-        while not stopped.is_set():
-            try:
-                made.put(one, timeout=0.1)
-            except queue.Full:
-                continue
-            return True
-        return False
-
-    def work() -> None:
-        try:
-            for item in items:
-                if not put((True, item)):
-                    return
-            put((False, None))
-        except BaseException as error:  # it belongs to whoever waits for the item, whatever it is
-            put((False, error))
-
-    threading.Thread(target=work, daemon=True, name="read-ahead").start()
+    end = object()
+    thread = ThreadPoolExecutor(1, thread_name_prefix="read-ahead")  # one: an iterator has one place at a time
     try:
-        while True:
-            more, item = made.get()
-            if not more:
-                if isinstance(item, BaseException):
-                    raise item
-                return
-            yield item  # type: ignore[misc]  # what stands beside True is an item
+        waiting: deque[Future[T | object]] = deque(thread.submit(next, items, end) for _ in range(depth))
+        while (item := waiting.popleft().result()) is not end:
+            waiting.append(thread.submit(next, items, end))
+            yield item  # type: ignore[misc]  # whatever is not the end is an item
     finally:
-        stopped.set()
+        thread.shutdown(cancel_futures=True)

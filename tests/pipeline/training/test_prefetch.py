@@ -12,7 +12,7 @@ from toy_data import split
 
 
 def readers():
-    return [thread for thread in threading.enumerate() if thread.name == "read-ahead"]
+    return [thread for thread in threading.enumerate() if thread.name.startswith("read-ahead")]
 
 
 def gone():
