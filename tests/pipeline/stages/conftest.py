@@ -12,7 +12,7 @@ from seqpress.pipeline.engine.keys import digest_of, plain
 from seqpress.pipeline.engine.run import run
 from seqpress.pipeline.engine.store import Store
 from seqpress.pipeline.engine.task import Artifact, Context, Outcome
-from seqpress.pipeline.stages.outputs import LOGITS
+from seqpress.pipeline.stages.outputs import OUTPUTS
 from toy_data import dataset, teacher_logits
 
 TRAIN = {
@@ -88,7 +88,7 @@ def opinions(tmp_path: Path) -> Artifact:
     """Teacher outputs for the training items."""
     folder = tmp_path / "opinions"
     folder.mkdir()
-    np.save(folder / LOGITS, teacher_logits(dataset().train))
+    np.save(folder / OUTPUTS, teacher_logits(dataset().train))
     return artifact(folder, Outcome())
 
 

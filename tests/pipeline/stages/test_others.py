@@ -11,12 +11,14 @@ from seqpress.pipeline.data.load import load_source
 from seqpress.pipeline.engine.task import Artifact
 from seqpress.pipeline.errors import InputRejected, StageFailed
 from seqpress.pipeline.stages import baseline, best, data as data_stage, evaluate, outputs, teach, verify
-from seqpress.pipeline.stages.outputs import LOGITS
+from seqpress.pipeline.stages.outputs import OUTPUTS
 from seqpress.pipeline.training import files, networks
 from speech import project
 from toy_data import dataset
 
 PLACEMENT = {"device": "cpu", "devices": 1, "strategy": "auto", "precision": "32-true"}
+CLASSES = {"kind": "classification"}
+ASKED = {"placement": PLACEMENT, "task": CLASSES}
 
 
 # -- data ------------------------------------------------------------------------------------------------
@@ -51,8 +53,8 @@ def test_data_that_changed_since_are_refused(stages, speech):
 
 def test_outputs_are_the_teachers_logits_item_by_item(stages, data, training):
     teacher = stages.run(teach, {"data": data}, weights=None, **training())
-    done = stages.run(outputs, {"data": data, "teacher": teacher}, placement=PLACEMENT)
-    found = np.load(done / LOGITS)
+    done = stages.run(outputs, {"data": data, "teacher": teacher}, **ASKED)
+    found = np.load(done / OUTPUTS)
     network, _ = networks.load(teacher / files.WEIGHTS, teacher / files.SPECIFICATION)
     train = dataset().train
     with torch.no_grad():
@@ -60,15 +62,13 @@ def test_outputs_are_the_teachers_logits_item_by_item(stages, data, training):
             frames = torch.from_numpy(train.item(index)[None])
             alone = network(frames, torch.tensor([frames.shape[1]]))[0]
             np.testing.assert_allclose(found[index], alone, atol=1e-5)
-    weights = np.exp(found - found.max(axis=1, keepdims=True))
-    confident = (weights.max(axis=1) / weights.sum(axis=1)).mean()
-    assert done.facts == {"items": 40, "mean_confidence": pytest.approx(confident, abs=1e-5)}
+    assert done.facts == {"items": 40}
 
 
 def test_outputs_do_not_change_with_the_number_of_devices(stages, data, training):
     teacher = stages.run(teach, {"data": data}, weights=None, **training())
     one, two = (
-        stages.run(outputs, {"data": data, "teacher": teacher}, placement=PLACEMENT | {"devices": devices})
+        stages.run(outputs, {"data": data, "teacher": teacher}, **ASKED | {"placement": PLACEMENT | {"devices": devices}})
         for devices in (1, 2)
     )
     assert one.digest == two.digest
@@ -78,34 +78,38 @@ def test_outputs_do_not_change_with_the_number_of_devices(stages, data, training
 
 
 def test_baseline_predicts_every_test_item(stages, data):
-    done = stages.run(baseline, {"data": data})
-    assert len(done.facts["predicted"]) == 12
-    assert (np.array(done.facts["predicted"]) == dataset().test.labels).mean() > 0.7
+    done = stages.run(baseline, {"data": data}, task=CLASSES)
+    (found,) = done.facts["baselines"]
+    predicted = np.load(done / "predicted-0.npy")
+    right = predicted == dataset().test.labels
+    assert found["metrics"]["accuracy"] == right.mean() > 0.7
+    np.testing.assert_array_equal(np.load(done / "parts-0.npy")[:, 0], right)
 
 
 # -- the best seed ---------------------------------------------------------------------------------------
 
 
-def network(folder, seed, metric, loss):
+def network(folder, seed, metric, loss, better):
     """A network of one seed, as a training stage would leave it."""
     paths = {name: folder / f"{seed}-{name}" for name in (files.WEIGHTS, files.SPECIFICATION)}
     for name, path in paths.items():
         path.write_text(f"{name} of {seed}")
     best_epoch = {"epoch": 1, "train_loss": 0.0, "validation_loss": loss, "validation_metric": metric}
-    return Artifact(str(seed), paths, {"best": best_epoch})
+    return Artifact(str(seed), paths, {"best": best_epoch, "validation": {"name": "it", "better": better}})
 
 
 @pytest.mark.parametrize(
-    ("scores", "chosen"),
+    ("better", "scores", "chosen"),
     [
-        ({3: (0.9, 0.5), 4: (0.8, 0.1)}, 3),  # the metric first
-        ({3: (0.9, 0.5), 4: (0.9, 0.4)}, 4),  # then the loss
-        ({4: (0.9, 0.4), 3: (0.9, 0.4)}, 3),  # then the seed, in whatever order they come
-        ({3: (0.9, 0.5)}, 3),
+        ("higher", {3: (0.9, 0.5), 4: (0.8, 0.1)}, 3),  # the metric first
+        ("lower", {3: (0.9, 0.5), 4: (0.8, 0.6)}, 4),  # in its own direction
+        ("higher", {3: (0.9, 0.5), 4: (0.9, 0.4)}, 4),  # then the loss
+        ("lower", {4: (0.9, 0.4), 3: (0.9, 0.4)}, 3),  # then the seed, in whatever order they come
+        ("higher", {3: (0.9, 0.5)}, 3),
     ],
 )
-def test_the_best_seed_on_validation_is_kept(stages, tmp_path, scores, chosen):
-    given = {f"network-{seed}": network(tmp_path, seed, *score) for seed, score in scores.items()}
+def test_the_best_seed_on_validation_is_kept(stages, tmp_path, better, scores, chosen):
+    given = {f"network-{seed}": network(tmp_path, seed, *score, better) for seed, score in scores.items()}
     for seed in scores:
         path = tmp_path / f"{seed}.onnx"
         path.write_text(f"graph of {seed}")
@@ -133,12 +137,14 @@ def changed(model, path, value):
 
 def test_evaluate_keeps_what_the_file_said(stages, made):
     given = {"data": made("data"), "model": made("export/teacher")}
-    done = stages.run(evaluate, given)
+    done = stages.run(evaluate, given, task=CLASSES)
     before = made("evaluate/teacher/float32")
     assert done.facts == before.facts
-    (outputs_file,) = done.files.values()
-    said = np.load(outputs_file).argmax(axis=1)
-    assert said.tolist() == done.facts["predicted"]
+    predicted = np.load(done / "outputs.npy").argmax(axis=1)
+    np.testing.assert_array_equal(np.load(done / "predicted.npy"), predicted)
+    right = predicted == np.load(made("data") / "test.targets.npy")
+    np.testing.assert_array_equal(np.load(done / "parts.npy"), np.stack([right, np.ones(len(right))], axis=1))
+    assert done.facts["metrics"]["accuracy"] == right.mean()
 
 
 def test_outputs_that_are_no_numbers_give_no_quality(stages, made, tmp_path):
@@ -147,7 +153,7 @@ def test_outputs_that_are_no_numbers_give_no_quality(stages, made, tmp_path):
         files={"model.onnx": changed(made("export/teacher") / "model.onnx", tmp_path / "m", np.nan)},
     )
     with pytest.raises(StageFailed, match="the-task must give finite outputs") as caught:
-        stages.run(evaluate, {"data": made("data"), "model": broken})
+        stages.run(evaluate, {"data": made("data"), "model": broken}, task=CLASSES)
     assert caught.value.faults[0].code == "stage.non-finite"
     assert not list((stages.folder / "1" / "into").iterdir())
 

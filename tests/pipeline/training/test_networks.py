@@ -10,6 +10,7 @@ from safetensors.torch import save_file
 from seqpress.pipeline.errors import InputRejected
 from seqpress.pipeline.training import files, networks
 from small_networks import FORMS, forms
+from toy_data import TASK
 
 MEAN, STD = np.linspace(-1, 1, 5, dtype=np.float32), np.linspace(0.5, 2, 5, dtype=np.float32)
 
@@ -56,7 +57,8 @@ def test_a_section_of_the_configuration_becomes_a_network():
         "dropout": 0.1,
         "pooling": "last",
     }
-    spec = networks.Specification.of(section, inputs=5, classes=4)
+    spec = networks.Specification.of(section, TASK)
+    assert (spec.inputs, spec.classes) == (5, 4)
     assert spec.options == {"hidden": 6, "layers": 2, "bidirectional": True, "dropout": 0.1}
     network = spec.network(MEAN, STD)
     assert network.encoder.width == 12
