@@ -45,7 +45,7 @@ class OnnxOutput(Options):
 
 
 class TeacherONNX(Options):
-    """A teacher as an ONNX file, run by onnxruntime. It is checked before it is opened, and tried in a child process."""
+    """A teacher as an ONNX file, run by onnxruntime; checked before it is opened, and tried in a child process."""
 
     weights: ClassVar[None] = None
     architecture: Literal["onnx"] = "onnx"

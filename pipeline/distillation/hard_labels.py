@@ -10,7 +10,7 @@ from ..training.loop import Loss
 
 
 def hard_labels(task: Task, label_smoothing: float) -> Loss:
-    """The task's own loss.
+    """The task's own loss: what it sums over the answers that count, by their number.
 
     Args:
         label_smoothing: 0 to 0.5.
@@ -20,4 +20,5 @@ def hard_labels(task: Task, label_smoothing: float) -> Loss:
 
 
 def _against_labels(logits: Tensor, batch: Batch, task: Task, label_smoothing: float) -> Tensor:
-    return task.hard_loss(logits, batch.labels, label_smoothing)
+    total, count = task.hard_losses(logits, batch, label_smoothing)
+    return total / count

@@ -17,20 +17,20 @@ class Batch:
     """Padded items of one step.
 
     Args:
-        frames: (B, T, F) float32.
+        inputs: (B, T, F) float32, or (B, T) int64 tokens.
         lengths: (B,) int64.
-        labels: (B,) int64.
-        teacher_logits: (B, C) float32, or ``None`` where no teacher is at hand.
+        targets: (B,) int64, or (B, …) as the task has them.
+        teacher: the teacher's answers, shaped as the network's own; ``None`` where no teacher is at hand.
     """
 
-    frames: Tensor
+    inputs: Tensor
     lengths: Tensor
-    labels: Tensor
-    teacher_logits: Tensor | None = None
+    targets: Tensor
+    teacher: Tensor | None = None
 
     def to(self, device: torch.device) -> "Batch":
-        teacher = None if self.teacher_logits is None else self.teacher_logits.to(device)
-        return Batch(self.frames.to(device), self.lengths.to(device), self.labels.to(device), teacher)
+        teacher = None if self.teacher is None else self.teacher.to(device)
+        return Batch(self.inputs.to(device), self.lengths.to(device), self.targets.to(device), teacher)
 
 
 @dataclass(frozen=True)

@@ -161,13 +161,13 @@ class _Run:
             self.step += 1
             if not math.isfinite(value):
                 raise Diverged(history, self.step, epoch + 1, self.rate)
-            total += value * len(batch.labels)
-            seen += len(batch.labels)
+            total += value * len(batch.targets)
+            seen += len(batch.targets)
         return total / seen
 
     def _descend(self, batch: Batch) -> float:
         """One step; its loss over all devices, NaN where the gradient is not finite."""
-        value = self.loss(self.model(batch.frames, batch.lengths), batch)
+        value = self.loss(self.model(batch.inputs, batch.lengths), batch)
         self.fabric.backward(value)
         norm = self.fabric.clip_gradients(
             self.model, self.optimizer, max_norm=self.settings.clip_norm, error_if_nonfinite=False
@@ -201,5 +201,5 @@ def predict(fabric: Fabric, model: nn.Module, split: Split) -> Tensor:
     for start in range(0, len(split.sequences), _EVALUATION_BATCH):
         stop = min(start + _EVALUATION_BATCH, len(split.sequences))
         batch = split.collate(torch.arange(start, stop).numpy()).to(fabric.device)
-        parts.append(model(batch.frames, batch.lengths).float())
+        parts.append(model(batch.inputs, batch.lengths).float())
     return torch.cat(parts)

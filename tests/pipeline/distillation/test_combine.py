@@ -28,7 +28,7 @@ def test_hard_labels_spread_a_share_evenly_over_all_labels(smoothing):
 
 
 def test_hard_labels_do_not_look_at_the_teacher():
-    alone = Batch(BATCH.frames, BATCH.lengths, LABELS)
+    alone = Batch(BATCH.inputs, BATCH.lengths, LABELS)
     assert hard_labels(TASK, 0.1)(LOGITS, alone) == hard_labels(TASK, 0.1)(LOGITS, BATCH)
 
 

@@ -87,9 +87,9 @@ def test_both_arms_of_a_seed_start_alike_and_see_the_same(stages, data, opinions
     assert all(torch.equal(one[name], other[name]) for name in one)
     assert len(mine) == len(theirs) == 15
     for (a, _), (b, _) in zip(mine, theirs, strict=True):
-        assert torch.equal(a.frames, b.frames)
-        assert torch.equal(a.labels, b.labels)
-        assert (a.teacher_logits is None, b.teacher_logits is None) == (False, True)
+        assert torch.equal(a.inputs, b.inputs)
+        assert torch.equal(a.targets, b.targets)
+        assert (a.teacher is None, b.teacher is None) == (False, True)
     assert torch.equal(mine[0][1], theirs[0][1]), "dropout, too, is the same"
     assert not torch.equal(mine[1][1], theirs[1][1]), "after a step the teacher has made a difference"
     assert distilled.digest != control.digest
@@ -100,7 +100,7 @@ def test_another_seed_starts_elsewhere_and_sees_another_order(stages, data, trai
         stages.run(distill, {"data": data}, losses=[], **training(seed=seed))
     (one, mine), (other, theirs) = watched
     assert not torch.equal(one["output.weight"], other["output.weight"])
-    assert any(not torch.equal(a.labels, b.labels) for (a, _), (b, _) in zip(mine, theirs, strict=True))
+    assert any(not torch.equal(a.targets, b.targets) for (a, _), (b, _) in zip(mine, theirs, strict=True))
 
 
 def test_each_item_meets_its_own_teacher(stages, data, opinions, training, watched):
@@ -108,9 +108,9 @@ def test_each_item_meets_its_own_teacher(stages, data, opinions, training, watch
     train = Dataset.read(data.files).train
     said = {tuple(row): index for index, row in enumerate(teacher_logits(train).tolist())}
     for batch, _ in watched[0][1]:
-        for row in range(len(batch.labels)):
-            item = train.item(said[tuple(batch.teacher_logits[row].tolist())])
-            np.testing.assert_array_equal(batch.frames[row, : len(item)], item)
+        for row in range(len(batch.targets)):
+            item = train.item(said[tuple(batch.teacher[row].tolist())])
+            np.testing.assert_array_equal(batch.inputs[row, : len(item)], item)
 
 
 def test_label_smoothing_reaches_every_arm(stages, data, training):

@@ -155,13 +155,13 @@ def test_padding_does_not_change_the_loss(form, data):
     items = split()
     chosen = np.array(data.draw(st.lists(st.integers(0, 39), min_size=1, max_size=6, unique=True)))
     batch = items.collate(chosen)
-    garbage = 1e3 * torch.randn(len(chosen), data.draw(st.integers(1, 5)), batch.frames.shape[2])
-    longer = torch.cat([batch.frames, garbage], dim=1)
+    garbage = 1e3 * torch.randn(len(chosen), data.draw(st.integers(1, 5)), batch.inputs.shape[2])
+    longer = torch.cat([batch.inputs, garbage], dim=1)
     with torch.no_grad():
-        loss = HARD(network(batch.frames, batch.lengths), batch)
+        loss = HARD(network(batch.inputs, batch.lengths), batch)
         padded = HARD(network(longer, batch.lengths), batch)
         alone = [
-            HARD(network(one.frames, one.lengths), one)
+            HARD(network(one.inputs, one.lengths), one)
             for one in (items.collate(chosen[i : i + 1]) for i in range(len(chosen)))
         ]
     assert padded.item() == pytest.approx(loss.item(), abs=1e-5)
@@ -178,7 +178,7 @@ def test_predictions_come_in_the_order_of_the_split_and_without_dropout():
     with torch.no_grad():
         for index in (0, 255, 256, 599):
             one = items.collate(np.array([index]))
-            torch.testing.assert_close(found[index], network(one.frames, one.lengths)[0], rtol=0, atol=1e-6)
+            torch.testing.assert_close(found[index], network(one.inputs, one.lengths)[0], rtol=0, atol=1e-6)
 
 
 # -- breaking --------------------------------------------------------------------------------------------
