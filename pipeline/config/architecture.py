@@ -2,8 +2,9 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
 
+from .brought import PythonEntry, TeacherONNX, TeacherOutputs
 from .options import Options, Text, reject
 from .training import Training
 
@@ -136,5 +137,56 @@ class TeacherTransformer(Transformer, Taught):
     __doc__ = Transformer.__doc__
 
 
-StudentArchitecture = Annotated[GRU | TCN | LSTM, Field(discriminator="architecture")]
-Teacher = Annotated[TeacherLSTM | TeacherGRU | TeacherTCN | TeacherTransformer, Field(discriminator="architecture")]
+class PythonStudent(Architecture, PythonEntry):
+    """An encoder of your own: ``build(inputs=..., **arguments)`` returns a module that keeps what docs/teachers.md asks.
+
+    It runs as your code, with your rights. Front and head are put around it as around any other.
+    """
+
+    architecture: Literal["python"] = "python"
+
+    @property
+    def summary(self) -> str:
+        return f"python {self.python}"
+
+
+class TeacherPython(Taught, PythonEntry):
+    """A network of your own: ``build(**arguments)`` returns a torch module, called with inputs and lengths.
+
+    It answers with logits or values in the task's shape. It runs as your code, with your rights.
+    """
+
+    architecture: Literal["python"] = "python"
+    weights: Annotated[
+        Text | None,
+        Field(
+            description="a safetensors file, or a .pt file of tensors alone, relative to the folder of the YAML file: "
+            "loaded instead of training",
+            examples=["teacher.safetensors"],
+        ),
+    ] = None
+
+    @property
+    def summary(self) -> str:
+        return f"python {self.python}"
+
+
+_IMPLIED = ("python", "onnx", "outputs")
+
+
+def _implied(section: object) -> object:
+    """``{onnx: teacher.onnx}`` says by its first key which kind it is."""
+    if not isinstance(section, dict) or "architecture" in section:
+        return section
+    kinds = [kind for kind in _IMPLIED if kind in section]
+    return {"architecture": kinds[0], **section} if len(kinds) == 1 else section
+
+
+StudentArchitecture = Annotated[
+    GRU | TCN | LSTM | PythonStudent, Field(discriminator="architecture"), BeforeValidator(_implied)
+]
+Teacher = Annotated[
+    TeacherLSTM | TeacherGRU | TeacherTCN | TeacherTransformer | TeacherPython | TeacherONNX | TeacherOutputs,
+    Field(discriminator="architecture"),
+    BeforeValidator(_implied),
+]

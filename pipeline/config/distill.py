@@ -4,14 +4,19 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from .options import Distinct, Options
+from .brought import EntryPoint
+from .options import JSON, Distinct, Options
 from .training import Training
 
 Weight = Annotated[float, Field(gt=0, le=1000, description="factor of this loss in the sum")]
 
 
 class SoftTargets(Options):
-    """Kullback-Leibler divergence to the teacher's tempered outputs (Hinton et al. 2015)."""
+    """Kullback-Leibler divergence to the teacher's tempered outputs (Hinton et al. 2015).
+
+    Marks that are each there or not are tempered one by one. Numbers are compared by their squared error in standard
+    deviations of the targets, and the temperature means nothing.
+    """
 
     kind: Literal["soft-targets"]
     temperature: Annotated[
@@ -38,7 +43,33 @@ class HardLabels(Options):
         return f"hard-labels × {self.weight:g}"
 
 
-Loss = Annotated[SoftTargets | HardLabels, Field(discriminator="kind")]
+class PythonLoss(Options):
+    """A loss of your own: ``fn(student_rows, teacher_rows, **arguments)`` returns a scalar tensor.
+
+    Rows are (N, K) answers that count, teacher_rows is none without needs_teacher. It runs as your code, with your
+    rights.
+    """
+
+    kind: Literal["python"]
+    entry: Annotated[
+        EntryPoint,
+        Field(
+            description="module and function; the folder of the YAML file is searched first", examples=["my_losses:fn"]
+        ),
+    ]
+    arguments: Annotated[dict[str, JSON], Field(default_factory=dict, description="keyword arguments of the function")]
+    needs_teacher: Annotated[
+        bool, Field(description="it reads the teacher's answers; a control is trained without such losses")
+    ] = True
+    weight: Weight = 1.0
+
+    @property
+    def summary(self) -> str:
+        """``python my_losses:fn × 1``"""
+        return f"python {self.entry} × {self.weight:g}"
+
+
+Loss = Annotated[SoftTargets | HardLabels | PythonLoss, Field(discriminator="kind")]
 
 
 class Distill(Options):

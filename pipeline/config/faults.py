@@ -183,7 +183,8 @@ class Translator:
             if key not in everything:
                 self._unknown((*place.path, key), nearest(key, everything), everything, "key", place)
         unknown = [key for key in list(written)[:MAX_DETAILS] if key not in everything]
-        if not any(shape.tag in nearest(key, everything) for key in unknown):
+        meant = {near for key in unknown for near in nearest(key, everything)}
+        if not meant & {shape.tag, *shape.variants}:  # a key named as a variant says which one it is
             hint = f"add it, for example:  {shape.tag}: {next(iter(shape.variants))}"
             self.add((*place.path, shape.tag), "config.missing-key", "is missing", hint=hint, key=True)
 

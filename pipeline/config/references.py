@@ -7,9 +7,12 @@ from importlib.machinery import PathFinder
 from pathlib import Path
 
 from ..errors import ConfigError, Fault
+from .brought import PythonEntry, TeacherONNX, TeacherOutputs
 from .data import Files, NpzData, PartPaths, PythonData, TextData
+from .distill import PythonLoss
 from .loader import Loaded
 from .nearest import nearest
+from .pipeline import PipelineConfig
 
 
 def check_references(loaded: Loaded) -> None:
@@ -32,15 +35,32 @@ def _missing(loaded: Loaded) -> Iterator[Fault]:
         named += [("data.path", path) for path in _paths(data.path) if not has_magic(path)]
     if isinstance(data, PythonData):
         named += [(f"data.files[{index}]", name) for index, name in enumerate(data.files)]
-        if not _importable(data.entry.partition(":")[0], loaded.folder):
-            hint = f"it is searched in {loaded.folder} and in the installed packages"
-            yield Fault(
-                "config.missing-module", loaded.where("data.entry"), "must name a module", repr(data.entry), hint
-            )
     if teacher.weights is not None:
         named.append(("teacher.weights", teacher.weights))
+    if isinstance(teacher, TeacherONNX):
+        named.append(("teacher.onnx", teacher.onnx))
+    if isinstance(teacher, TeacherOutputs):
+        named.append(("teacher.outputs", teacher.outputs))
+    for path, entry in entries(loaded.config):
+        if not _importable(entry.partition(":")[0], loaded.folder):
+            hint = f"it is searched in {loaded.folder} and in the installed packages"
+            yield Fault("config.missing-module", loaded.where(path), "must name a module", repr(entry), hint)
     for path, name in named:
         yield from _missing_file(loaded, path, name)
+
+
+def entries(config: PipelineConfig) -> Iterator[tuple[str, str]]:
+    """Every function of the user's that the configuration names: the option and the entry."""
+    if isinstance(config.data, PythonData):
+        yield "data.entry", config.data.entry
+    if isinstance(config.teacher, PythonEntry):
+        yield "teacher.python", config.teacher.python
+    for name, student in config.students.items():
+        if isinstance(student, PythonEntry):
+            yield f"students.{name}.python", student.python
+    for index, loss in enumerate(config.distill.losses):
+        if isinstance(loss, PythonLoss):
+            yield f"distill.losses[{index}].entry", loss.entry
 
 
 def _paths(given: str | tuple[str, ...] | PartPaths | None) -> list[str]:

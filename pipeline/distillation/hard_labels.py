@@ -10,7 +10,7 @@ from ..training.loop import Loss
 
 
 def hard_labels(task: Task, label_smoothing: float) -> Loss:
-    """The task's own loss.
+    """The task's own loss: what it sums over the answers that count, by their number.
 
     Args:
         label_smoothing: 0 to 0.5.
@@ -19,6 +19,6 @@ def hard_labels(task: Task, label_smoothing: float) -> Loss:
     return partial(_against_labels, task=task, label_smoothing=label_smoothing)
 
 
-def _against_labels(answers: Tensor, batch: Batch, task: Task, label_smoothing: float) -> Tensor:
-    total, weight = task.hard_losses(answers, batch, label_smoothing)
-    return total / weight
+def _against_labels(logits: Tensor, batch: Batch, task: Task, label_smoothing: float) -> Tensor:
+    total, count = task.hard_losses(logits, batch, label_smoothing)
+    return total / count

@@ -13,6 +13,13 @@ from toy_data import TASK, split
 SECTIONS = {
     "soft-targets": {"kind": "soft-targets", "temperature": 3.0, "weight": 0.7},
     "hard-labels": {"kind": "hard-labels", "weight": 0.3},
+    "python": {
+        "kind": "python",
+        "entry": "own_parts:distance",
+        "arguments": {"power": 2},
+        "needs_teacher": True,
+        "weight": 0.5,
+    },
 }
 every_kind = pytest.mark.parametrize("kind", kinds())
 
@@ -77,7 +84,7 @@ def test_it_says_truly_whether_it_needs_a_teacher(kind):
         with pytest.raises(ValueError, match="teacher"):
             found.loss(logits(), batch(taught=False))
         changed = batch()
-        shuffled = type(changed)(changed.frames, changed.lengths, changed.labels, changed.teacher.flip(0))
+        shuffled = type(changed)(changed.inputs, changed.lengths, changed.targets, changed.teacher.flip(0))
         assert found.loss(logits(), shuffled) != found.loss(logits(), changed)
     else:
         assert found.loss(logits(), batch(taught=False)) == found.loss(logits(), batch())
