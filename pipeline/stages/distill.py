@@ -25,7 +25,7 @@ def run(given: Mapping[str, Artifact], options: Mapping[str, Any], into: Path, c
     how = training.settings(options["train"])
     network, specification = training.build(reading, options["network"], options["seed"])
     if options["losses"]:
-        terms = build_terms(options["losses"], task, how.label_smoothing)
+        terms = build_terms(options["losses"], task, how.label_smoothing, Path(context.local["folder"]))
         teacher = np.load(given["outputs"] / outputs.OUTPUTS, mmap_mode="r", allow_pickle=False)
     else:
         terms = [Term(hard_labels(task, how.label_smoothing), 1.0, needs_teacher=False)]

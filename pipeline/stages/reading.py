@@ -16,7 +16,7 @@ class Reading:
 
     Args:
         data: with the channels alone that the network reads.
-        task: made for these data.
+        task: made for all channels: what is to be answered does not depend on what is read.
     """
 
     data: Dataset
@@ -30,8 +30,8 @@ class Reading:
 
 def read(given: Mapping[str, Artifact], options: Mapping[str, Any]) -> Reading:
     """Inputs: ``data``. Options: ``task`` (the YAML's section), ``channels`` of this network (patterns, or None)."""
-    data = Dataset.read(given["data"].files).only(options.get("channels"))
-    return Reading(data, make_task(options["task"], data))
+    whole = Dataset.read(given["data"].files)
+    return Reading(whole.only(options.get("channels")), make_task(options["task"], whole))
 
 
 def is_sound(data: Dataset) -> bool:

@@ -52,8 +52,8 @@ class Ends:
         patterns = section.get("channels")
         if patterns is None:
             return tuple(range(len(self.features)))
-        if self.sizes or self.in_graph:
-            raise ConfigError(Fault("config.channels", "channels", "need frames of numbers", "tokens or samples"))
+        if self.in_graph:
+            raise ConfigError(Fault("config.channels", "channels", "need frames of several channels", "sound"))
         found = Found()
         names = select(patterns, self.features, "channels", "the data", found)
         if found.faults:
@@ -63,8 +63,9 @@ class Ends:
     def front(self, section: Mapping[str, Any]) -> dict[str, Any]:
         """``kind`` and arguments of the front."""
         if self.sizes:
+            sizes = [self.sizes[column] for column in self.chosen(section)]
             width = section.get("embedding") or EMBEDDING_WIDTH
-            return {"kind": "embedding", "sizes": list(self.sizes), "widths": [width] * len(self.sizes)}
+            return {"kind": "embedding", "sizes": sizes, "widths": [width] * len(sizes)}
         if self.in_graph:
             return {name: value for name, value in self.in_graph.items() if name != "bands"}
         if self.by_window:
@@ -74,7 +75,7 @@ class Ends:
     def width(self, section: Mapping[str, Any]) -> int:
         """Features of a frame that the front gives to the encoder."""
         if self.sizes:
-            return (section.get("embedding") or EMBEDDING_WIDTH) * len(self.sizes)
+            return (section.get("embedding") or EMBEDDING_WIDTH) * len(self.chosen(section))
         return self.bands if self.in_graph else len(self.chosen(section))
 
 
