@@ -92,6 +92,10 @@ class NextToken(OnDataset):
     def measure(self, outputs: Array, targets: Array, lengths: Array | None = None) -> Measured:
         counts = targets != IGNORED
         nll = float(negative_log_likelihood(outputs[counts], targets[counts]).mean()) if counts.any() else np.nan
+        return self.measured(nll)
+
+    def measured(self, nll: float) -> Measured:
+        """What follows from the mean negative log-likelihood of a token, in nats."""
         return Measured({"nll": nll, "perplexity": float(np.exp(nll)), "bits": nll / float(np.log(2))})
 
     def decide(self, outputs: Array) -> Array:

@@ -5,10 +5,15 @@ from typing import Any
 
 from ...data.dataset import Dataset
 from ..contract import BaselineResult, Task
-from . import classification
+from . import anomaly, classification, forecasting, next_step, regression, tagging
 
 _BASELINES: dict[str, Callable[[Any, Dataset], list[BaselineResult]]] = {
+    "anomaly": anomaly.baselines,
     "classification": classification.baselines,
+    "forecasting": forecasting.baselines,
+    "next-step": next_step.baselines,
+    "regression": regression.baselines,
+    "tagging": tagging.baselines,
 }
 
 
