@@ -210,5 +210,3 @@ def _state_change(before: Mapping[str, tuple[tuple[int, ...], torch.dtype, Tenso
     was = {name: (shape, dtype) for name, (shape, dtype, _) in before.items()}
     now = {name: (tuple(value.shape), value.dtype) for name, value in after.items()}
     return "" if was == now else f"{was} before and {now} after"[:300]
-
-

@@ -8,16 +8,20 @@ from typing import Any, cast
 
 import torch
 from numpy.typing import NDArray
-from safetensors import SafetensorError
-from safetensors.torch import load as from_bytes, load_file, save_file
+from safetensors.torch import load_file, save_file
 
+from ...models.contract import SequenceModel
 from ...models.network import SequenceNetwork
 from ...models.pooling import PoolingName
 from ...models.registry import build, build_front, build_head
-from ..data.files import open_regular, sha256
-from ..errors import Fault, InputRejected
+from ..own.encoder import build_encoder
+from ..own.entry import Entry
 from ..tasks.contract import Task
+from ..teachers.weights import fill, load_state
 from .files import SPECIFICATION, WEIGHTS
+
+OWN = "python"
+"""The architecture of an encoder of the user's own; its options are ``python``, ``arguments`` and ``expected``."""
 
 # Options of a network's section that are about its ends, its inputs or its making.
 _NOT_THE_ENCODERS = ("architecture", "pooling", "train", "weights", "embedding", "rank", "channels")
@@ -63,17 +67,27 @@ class Specification:
             head=task.head(section),
         )
 
-    def network(self, mean: NDArray[Any], std: NDArray[Any]) -> SequenceNetwork:
-        """A fresh network, its weights drawn from torch's current random state."""
+    def network(self, mean: NDArray[Any], std: NDArray[Any], folder: Path | None = None) -> SequenceNetwork:
+        """A fresh network, its weights drawn from torch's current random state.
+
+        Args:
+            folder: of the YAML file, where the user's own encoder is looked for; the current one if not given.
+        """
         constants = (torch.tensor(mean, dtype=torch.float32), torch.tensor(std, dtype=torch.float32))
         before, behind = dict(self.front), dict(self.head)
         front = build_front(before.pop("kind"), *constants, **before)
-        encoder = build(self.architecture, self.inputs, **self.options)
+        encoder = self._encoder(folder)
         kind = behind.pop("kind")
         if kind in ("linear", "factorised"):
             behind.setdefault("outputs", self.classes)
         head = build_head(kind, encoder.width, front, **behind)
         return SequenceNetwork(front, encoder, head, self.pooling, self.dropout)
+
+    def _encoder(self, folder: Path | None) -> SequenceModel:
+        if self.architecture != OWN:
+            return build(self.architecture, self.inputs, **self.options)
+        entry = Entry(self.options["python"], folder or Path.cwd(), "students")
+        return build_encoder(entry, self.inputs, self.options["arguments"], self.options.get("expected"))
 
 
 def save(network: SequenceNetwork, specification: Specification, folder: Path) -> None:
@@ -83,62 +97,30 @@ def save(network: SequenceNetwork, specification: Specification, folder: Path) -
     (folder / SPECIFICATION).write_text(json.dumps(asdict(specification), sort_keys=True), encoding="utf-8")
 
 
-def load(weights: Path, specification: Path) -> tuple[SequenceNetwork, Specification]:
-    """Read a network that :func:`save` wrote."""
+def load(weights: Path, specification: Path, folder: Path | None = None) -> tuple[SequenceNetwork, Specification]:
+    """Read a network that :func:`save` wrote.
+
+    Args:
+        folder: of the YAML file, where the user's own encoder is looked for; the current one if not given.
+    """
     spec = Specification(**json.loads(specification.read_text(encoding="utf-8")))
     blank = torch.zeros(spec.inputs).numpy()
-    network = spec.network(blank, blank + 1)
+    network = spec.network(blank, blank + 1, folder)
     network.load_state_dict(load_file(weights))
     return network.eval(), spec
 
 
 def load_foreign(network: SequenceNetwork, weights: Path, where: str, expected: str) -> None:
-    """Fill a network with a user's own safetensors file; standardisation stays that of the data.
+    """Fill a network with a user's own weights file; standardisation stays that of the data.
 
     Args:
         network: of the architecture that the weights are for.
-        weights: the file.
+        weights: the file, as :func:`teachers.weights.load_state` takes it.
         where: the option that named it.
         expected: its sha256 when the task's key was made.
 
     Raises:
-        InputRejected: other bytes by now, not a safetensors file, or tensors that do not fit, all of them named.
+        InputRejected: other bytes by now, not a file of tensors, or tensors that do not fit, all of them named.
     """
-    with open_regular(weights, where, weights.name) as file:
-        found = sha256(file)
-        file.seek(0)
-        content = file.read()
-    if found != expected:
-        raise InputRejected(Fault("model.changed", where, "must not change during a run", repr(weights.name)))
-    try:
-        state = from_bytes(content)
-    except SafetensorError as error:
-        hint = "save the weights with safetensors.torch.save_file"
-        raise InputRejected(
-            Fault("model.unreadable", where, "must be a safetensors file", repr(weights.name), f"{error}\n{hint}")
-        ) from error
-    of_data = {name for name, _ in network.named_buffers()}
-    own = {name: tuple(t.shape) for name, t in network.state_dict().items() if name not in of_data}
-    given = {name: tuple(t.shape) for name, t in state.items() if name not in of_data}
-    faults = [
-        Fault("model.weights", where, f"needs tensor {name!r} of shape {list(shape)}", _shape(given.get(name)))
-        for name, shape in own.items()
-        if given.get(name) != shape
-    ]
-    faults += [
-        Fault("model.weights", where, "has no place for a tensor", f"{name!r} of shape {list(shape)}")
-        for name, shape in given.items()
-        if name not in own
-    ]
-    faults += [
-        Fault("model.weights", where, f"must hold finite numbers in tensor {name!r}", "NaN or infinity")
-        for name, tensor in state.items()
-        if name in own and not torch.isfinite(tensor).all()
-    ]
-    if faults:
-        raise InputRejected(faults)
-    network.load_state_dict({name: state[name] for name in own}, strict=False)
-
-
-def _shape(shape: tuple[int, ...] | None) -> str:
-    return "no such tensor" if shape is None else str(list(shape))
+    of_data = frozenset(name for name, _ in network.named_buffers())
+    fill(network, load_state(weights, where, expected), where, of_data)
