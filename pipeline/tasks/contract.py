@@ -118,7 +118,7 @@ class Task(Protocol):
         """``kind`` and keyword arguments of the head."""
 
     def pooling(self, section: Mapping[str, Any]) -> str:
-        """ "mean" or "last" as the section says, or "frames"."""
+        """How answers are pooled: "mean" or "last" as the section says, or "frames"."""
 
     def features(self, section: Mapping[str, Any]) -> int:
         """Features of a frame that the front gives to the encoder."""
@@ -157,12 +157,13 @@ class Task(Protocol):
     def value(self, sums: Parts) -> Parts:
         """The metric of added parts: (…, P) to (…). NaN where they cannot tell."""
 
-    def measure(self, outputs: Array, targets: Array) -> Measured:
+    def measure(self, outputs: Array, targets: Array, lengths: Array | None = None) -> Measured:
         """Every number on a whole split, by libraries where they have it.
 
         Args:
             outputs: real rows: (items, …), or the real frames of all items end to end (frames, …).
             targets: of the same rows.
+            lengths: (items,) frames of each, where there is one answer a frame: stretches end where their item does.
         """
 
     def decide(self, outputs: Array) -> Array:

@@ -10,7 +10,6 @@ from seqpress.pipeline.training.devices import Placement
 from seqpress.pipeline.training.loop import Settings
 
 FEATURES, CLASSES = 5, 4
-TASK = task("classification")
 SETTINGS = Settings(
     epochs=4,
     batch_size=8,
@@ -51,6 +50,9 @@ def dataset() -> Dataset:
         std=train.values.std(axis=0),
         source="toy",
     )
+
+
+TASK = task({"kind": "classification"}, dataset())
 
 
 def teacher_logits(split: Sequences, seed: int = 9) -> np.ndarray:
