@@ -103,20 +103,8 @@ FORMS: dict[str, Form] = {
     ),
     "window-skip": Form(
         lambda: WindowNormalise(torch.zeros(CHANNELS), torch.ones(CHANNELS), targets=(3, 1)),
-        lambda width, front: LinearSkip(Horizon(width, HORIZON, 2), HORIZON, SKIP, [3, 1]),
+        lambda width, front: LinearSkip(Horizon(width, HORIZON, 2, len(QUANTILES), 3), HORIZON, SKIP, [3, 1]),
         "last",
-        OutputForm("horizon", "identity", HORIZON),
-        2,
-    ),
-    "frames-skip": Form(
-        _standardize,
-        lambda width, front: Scaled(
-            LinearSkip(Horizon(width, HORIZON, 2, len(QUANTILES), 3), HORIZON, SKIP, [0, 4]),
-            torch.tensor([3.0, -1.0]),
-            torch.tensor([2.0, 0.5]),
-            quantiles=True,
-        ),
-        "mean",
         OutputForm("horizon", "identity", HORIZON, QUANTILES),
         2,
     ),
