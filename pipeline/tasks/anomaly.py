@@ -146,7 +146,6 @@ class Anomaly(OnDataset):
         return ratio((anomalous * below).sum(axis=-1), anomalous.sum(axis=-1) * clean.sum(axis=-1))
 
     def measure(self, outputs: Array, targets: Array, lengths: Array | None = None) -> Measured:
-        """``lengths``: (items,), so that no anomalous stretch goes on from one item into the next; else it does."""
         from sklearn.metrics import average_precision_score, roc_auc_score
 
         anomalous, clean = self._anomalous(targets), targets == self.normal

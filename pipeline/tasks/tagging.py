@@ -87,7 +87,6 @@ class Tagging(OnDataset):
         return np.stack([right.sum(axis=1), counts.sum(axis=1)], axis=-1).astype(np.float64)
 
     def measure(self, outputs: Array, targets: Array, lengths: Array | None = None) -> Measured:
-        """``lengths``: (items,), so that no run of a tag goes on from one item into the next; else it does."""
         from sklearn.metrics import accuracy_score
 
         counts, predicted = self._counts(targets), self.decide(outputs)

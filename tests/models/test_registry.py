@@ -3,6 +3,7 @@
 import pytest
 import torch
 from seqpress.models.heads import Scaled
+from seqpress.models.network import count_parameters
 from seqpress.models.registry import build_front, build_head, fronts, heads
 
 MEAN, STD = torch.zeros(6), torch.ones(6)
@@ -38,6 +39,13 @@ def test_a_head_in_units_of_the_targets():
     made = build_head("horizon", 8, front, [5.0, 6.0], [1.0, 2.0], **HEADS["horizon"][0])
     assert isinstance(made, Scaled)
     assert made(torch.randn(3, 8))[0, 0, :, 0].tolist() == [5.0, 6.0]
+
+
+def test_a_waist_in_front_of_a_horizon():
+    front = build_front("standardize", MEAN, STD)
+    wide, narrow = (build_head("horizon", 64, front, **HEADS["horizon"][0], rank=rank) for rank in (None, 2))
+    assert narrow(torch.randn(3, 64)).shape == (3, 5, 2, 3)
+    assert count_parameters(narrow) == 64 * 2 + (2 + 1) * 30 < count_parameters(wide)
 
 
 @pytest.mark.parametrize(

@@ -13,12 +13,12 @@ from seqpress.models.fronts.embedding import Embedding
 from seqpress.models.fronts.log_mel import LogMel
 from seqpress.models.fronts.standardize import Standardize
 from seqpress.models.fronts.window_normalise import WindowNormalise
-from seqpress.models.heads import Factorised, Horizon, Scaled, Tied
+from seqpress.models.heads import Factorised, Horizon, LinearSkip, Scaled, Tied
 from seqpress.models.network import SequenceNetwork
 from seqpress.models.registry import build
 from torch import nn
 
-CHANNELS, BANDS, SIZES, LABELS, HORIZON = 5, 8, (23, 6), 7, 6
+CHANNELS, BANDS, SIZES, LABELS, HORIZON, SKIP = 5, 8, (23, 6), 7, 6, 9
 QUANTILES = (0.1, 0.5, 0.9)
 SAMPLE_RATE_HZ, HOP = 8000, 80
 ENCODERS: dict[str, dict[str, object]] = {
@@ -98,6 +98,13 @@ FORMS: dict[str, Form] = {
         lambda: WindowNormalise(torch.zeros(CHANNELS), torch.ones(CHANNELS), "mean", True, (1, 3)),
         lambda width, front: Horizon(width, HORIZON, 2, len(QUANTILES)),
         "mean",
+        OutputForm("horizon", "identity", HORIZON, QUANTILES),
+        2,
+    ),
+    "window-skip": Form(
+        lambda: WindowNormalise(torch.zeros(CHANNELS), torch.ones(CHANNELS), targets=(3, 1)),
+        lambda width, front: LinearSkip(Horizon(width, HORIZON, 2, len(QUANTILES), 3), HORIZON, SKIP, [3, 1]),
+        "last",
         OutputForm("horizon", "identity", HORIZON, QUANTILES),
         2,
     ),

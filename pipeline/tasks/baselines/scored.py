@@ -14,12 +14,11 @@ Predict = Callable[[Array, Array], Array]
 
 def scored(task: Task, name: str, split: Sequences, predict: Predict) -> BaselineResult:
     """Of all items of a split."""
-    parts, rows, truths = [], [], []
+    parts, rows, truths, per_frame = [], [], [], task.output_form().per_frame
     for inputs, lengths, targets in batches(split):
         outputs = predict(inputs, lengths)
         parts.append(task.parts(outputs, targets))
-        per_frame = task.output_form().per_frame
         rows.append(real(outputs, lengths) if per_frame else outputs)
         truths.append(real(targets, lengths) if per_frame else targets)
-    measured = task.measure(np.concatenate(rows), np.concatenate(truths))
+    measured = task.measure(np.concatenate(rows), np.concatenate(truths), split.lengths if per_frame else None)
     return BaselineResult(name, np.concatenate(parts), measured)

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 import seqpress.pipeline.data
-import seqpress.pipeline.tasks.baseline
+import seqpress.pipeline.tasks.baselines
 
 HEAVY = ("torch", "pandas", "sklearn", "sktime", "scipy", "onnx", "onnxruntime", "lightning_fabric", "pydantic")
 ROOM = seqpress.pipeline.data.__name__
@@ -22,7 +22,7 @@ def loaded(code: str) -> set[str]:
 
 
 def test_importing_is_light() -> None:
-    everything = "\n".join(f"import {name}" for name in [*MODULES, "seqpress.pipeline.tasks.baseline"])
+    everything = "\n".join(f"import {name}" for name in [*MODULES, "seqpress.pipeline.tasks.baselines"])
     assert loaded(everything) == set()
     assert loaded("import torch") >= {"torch"}  # the probe sees what it looks for
 
@@ -41,6 +41,6 @@ def test_digesting_and_reading_are_light() -> None:
     )
 
 
-@pytest.mark.parametrize("name", [ROOM, *MODULES, "seqpress.pipeline.tasks.baseline"])
+@pytest.mark.parametrize("name", [ROOM, *MODULES, "seqpress.pipeline.tasks.baselines"])
 def test_docstring_examples(name: str) -> None:
     assert doctest.testmod(importlib.import_module(name)).failed == 0

@@ -11,7 +11,7 @@ from seqpress.pipeline.data.sink import Sink
 from seqpress.pipeline.data.sources import sktime as source
 from seqpress.pipeline.errors import EnvironmentFault, InputRejected
 from seqpress.pipeline.report.model import DataFacts
-from seqpress.pipeline.tasks.baseline import mean_std_logistic_regression
+from seqpress.pipeline.tasks.baselines.mean_std import mean_std_logistic_regression
 
 pytest.importorskip("sktime")
 Make = Callable[..., dict[str, Any]]

@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from hypothesis import given, settings as limits, strategies as st
-from seqpress.pipeline.tasks.baseline import mean_std, mean_std_logistic_regression
+from seqpress.pipeline.tasks.baselines.mean_std import mean_std_logistic_regression
+from seqpress.pipeline.tasks.baselines.summaries import mean_std
 from toy_data import dataset, sequences
 
 
