@@ -12,7 +12,7 @@ caches, which a deployment with one model does not. And only bound buffers are t
 import gc
 import random
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from itertools import cycle
@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 import onnxruntime as ort
+from numpy.typing import NDArray
 
 from . import machine, providers
 from .process import Say, pin, serve
@@ -50,6 +51,7 @@ class Job:
     warm_cap_ns: int = 300_000_000
     warm_process_ns: int = 500_000_000  # once, over all contenders, before the first point
     plain_runs: int = 3  # per block, the first of them not counted; 0: bound buffers alone
+    columns: dict[str, list[int]] = field(default_factory=dict)  # id -> features of the frames that it reads, not all
 
 
 @dataclass
@@ -117,6 +119,21 @@ def _feeds(stored: Mapping[str, Any], points: int) -> list[list[dict[str, Any]]]
     return found
 
 
+def read_by(contender: str, columns: Mapping[str, Sequence[int]], feeds: providers.Feeds) -> providers.Feeds:
+    """The feeds with those features of the frames that a contender reads."""
+    if contender not in columns:
+        return feeds
+    chosen = columns[contender]
+
+    def read(array: NDArray[Any]) -> NDArray[Any]:
+        if array.ndim < 3:  # lengths
+            return array
+        # one column of tokens has no axis of its own
+        return array[..., chosen[0]] if array.dtype.kind == "i" and len(chosen) == 1 else array[..., chosen]
+
+    return {name: read(array) for name, array in feeds.items()}
+
+
 def _load(job: Job, launch: Launch, say: Say) -> dict[str, ort.InferenceSession]:
     """Sessions, loaded in random order after one unmeasured load: the first in a process pays for the runtime."""
     order = list(job.contenders)
@@ -158,7 +175,7 @@ def _try_out(
     for (batch, length), variants in zip(job.points, feeds, strict=True):
         say(contender, f"running batch {batch}, length {length} for the first time")
         try:
-            given = [providers.pick(session, one) for one in variants]
+            given = [providers.pick(session, read_by(contender, job.columns, one)) for one in variants]
             start = time.perf_counter_ns()
             session.run(None, given[0])
             launch.first_run_ns.setdefault(contender, time.perf_counter_ns() - start)

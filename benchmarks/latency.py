@@ -123,6 +123,7 @@ def measure(
     percentiles: Sequence[float] = PERCENTILES,
     fallback: Literal["error", "warn"] = "error",
     timeout_s: float = 300.0,
+    columns: Mapping[str, Sequence[int]] | None = None,
     child: Sequence[str] = CHILD,
 ) -> Measurement:
     """Latency of ONNX files against each other, interleaved in the same processes.
@@ -141,6 +142,7 @@ def measure(
         fallback: whether a contender whose weights ran on another provider has no numbers, or is timed all the
             same; either way the provider's facts say so.
         timeout_s: of one child process; it is killed then.
+        columns: of contenders that read some features of the frames only, which, in their order.
         child: the command that does the timing; tests replace it.
 
     Raises ValueError for what cannot be measured, such as more threads than cores.
@@ -154,6 +156,7 @@ def measure(
         seed=seed,
         samples=-(-max(samples, minimum_samples(claim)) // launches),
         fallback=fallback,
+        columns={one: list(chosen) for one, chosen in (columns or {}).items()},
     )
     present = [one.name for one in found if one.available]
     series = _run_all(job, points, present, launches, timeout_s, child)

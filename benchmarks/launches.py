@@ -42,7 +42,7 @@ def run_launches(job: Job, launches: int, timeout_s: float, child: Sequence[str]
     """All launches of a provider. Whoever fails once is out for good: no numbers from the lucky launches."""
     series = Series()
     if execution_provider(job.provider) != "CPUExecutionProvider":
-        series.proven = prove(job.contenders, job.provider, job.threads, job.feeds, timeout_s, scratch)
+        series.proven = prove(job.contenders, job.provider, job.threads, job.feeds, timeout_s, scratch, job.columns)
     if job.fallback == "error":
         back = {one: where for one, where in series.proven.items() if where.fell_back}
         series.dropped |= {one: ("fell back", fell_back(where)) for one, where in back.items()}

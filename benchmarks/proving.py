@@ -6,7 +6,7 @@ that keep no record of the assignment it is the proof. The answers are held agai
 padding: there are providers that ignore sequence lengths, and then are fast at something else.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from ..exporters.parity import forms_of
 from . import providers
+from .child import read_by
 from .process import ChildFailed, Say, ask, pin, python, serve
 
 CHILD = python(__name__)
@@ -23,7 +24,13 @@ _MOST = 1e9
 
 
 def prove(
-    contenders: Mapping[str, str], provider: str, threads: int, feeds: str, timeout_s: float, scratch: Path
+    contenders: Mapping[str, str],
+    provider: str,
+    threads: int,
+    feeds: str,
+    timeout_s: float,
+    scratch: Path,
+    columns: Mapping[str, Sequence[int]] | None = None,
 ) -> dict[str, providers.Placement]:
     """Where the nodes of each contender run on a provider, and for how much of the time.
 
@@ -34,12 +41,15 @@ def prove(
         feeds: an npz file as `child.Job` has it; the first inputs in it are used.
         timeout_s: of one process.
         scratch: an existing folder.
+        columns: of a contender that reads some features of the frames only, which.
 
     A contender that is refused, dies or hangs is left out: the timing processes will say why.
     """
     left = dict(contenders)
     while left:
-        job = {"contenders": left, "provider": provider, "threads": threads, "feeds": feeds}
+        job = {"contenders": left, "provider": provider, "threads": threads, "feeds": feeds} | {
+            "columns": dict(columns or {})
+        }
         try:
             found = ask(CHILD, job, timeout_s, scratch, threads=threads)
         except ChildFailed as failure:
@@ -64,10 +74,11 @@ def placed(told: Mapping[str, Any]) -> providers.Placement:
 def _work(job: dict[str, Any], say: Say) -> dict[str, Any]:
     pin(job["threads"])
     with np.load(job["feeds"], allow_pickle=False) as stored:
-        feeds = {key.split("/", 2)[2]: stored[key] for key in stored if key.startswith("0/0/")}
+        every = {key.split("/", 2)[2]: stored[key] for key in stored if key.startswith("0/0/")}
     found = {}
     for contender, path in job["contenders"].items():
         say(contender, "proving where its nodes run")
+        feeds = read_by(contender, job["columns"], every)
         try:
             where = providers.placement(providers.open_session(path, job["provider"], job["threads"]), job["provider"])
             profile = providers.profile(path, job["provider"], job["threads"], feeds)

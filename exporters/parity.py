@@ -28,6 +28,10 @@ FLOAT_TOLERANCE = 1e-4
 _SURROUNDINGS_TOLERANCE = 1e-5
 QUANTIZED_TOLERANCE = 0.1  # per-row int8 of trained students measures 0.01 to 0.03
 _LONGEST_FIELD = 4096  # frames; the edge of a longer receptive field is not worth minutes
+# What keeps a proof to a minute with long sequences: frames of one, of all of them, and of a call of cut ones. Up to
+# 128 frames each, nothing is left out.
+_LONGEST, _ALL_FRAMES, _CALL_FRAMES = 2048, 2**15, 2**13
+_PROBED = 512  # frames; neighbours twice as long stand beside them, and attention is quadratic in that
 _DYNAMIC_OPERATORS = frozenset({"DynamicQuantizeLinear", "DynamicQuantizeLSTM", "DynamicQuantizeMatMul"})
 
 
@@ -117,6 +121,27 @@ def pad(sequences: Sequence[Inputs], extra: int = 0) -> tuple[Inputs, NDArray[np
     return inputs, lengths
 
 
+def bounded(form: InputForm, sequences: Sequence[Inputs]) -> list[Inputs]:
+    """As many of the sequences as a proof has time for: 2,048 frames of each and 32,768 of all, one of them at least.
+
+    Where there are too many, those that are left out lie evenly among those that stay.
+
+    >>> [len(one) for one in bounded(InputForm(), [np.zeros((length, 1)) for length in (3, 5000, 7)])]
+    [3, 2048, 7]
+    """
+    cut = [one[: form.inputs(_LONGEST)] for one in sequences]
+    left = cut
+    while len(left) > 1 and sum(form.frames(len(one)) for one in left) > _ALL_FRAMES:
+        places = np.linspace(0, len(cut) - 1, len(left) - 1).round().astype(int)
+        left = [cut[place] for place in places]
+    return left
+
+
+def repeated(longest: int) -> int:
+    """Frames that sequences are repeated to: four times the longest, or to 2,048 where that is more."""
+    return max(longest, min(4 * longest, _LONGEST))
+
+
 def against_network(
     network: Forward,
     artifact: Artifact,
@@ -129,16 +154,17 @@ def against_network(
     Args:
         network: the torch forward.
         sequences: real ones (T, …); cut or repeated to 1, 2, an odd number of, the longest's, four times the longest's
-            and around the receptive field's frames, in batches of 1, 3 and 16.
+            (:func:`repeated`) and around the receptive field's frames, in batches of 1, 3 and 16, or of fewer where a
+            call would have more than 8,192 frames.
         receptive_field: frames that an output sees; ``None`` where unbounded.
         tolerance: share of the largest logit.
     """
     gaps = [_gap(network, artifact, "real sequences", pad(sequences), tolerance)]
     longest = max(artifact.input.frames(len(sequence)) for sequence in sequences)
     field = min(receptive_field or 1, _LONGEST_FIELD)
-    lengths = {1, 2, max(3, longest // 2 | 1), max(1, field - 1), field, field + 1, longest, 4 * longest}
+    lengths = {1, 2, max(3, longest // 2 | 1), max(1, field - 1), field, field + 1, longest, repeated(longest)}
     for length in sorted(lengths):
-        for batch in (1, 3, 16):
+        for batch in sorted({min(batch, max(1, _CALL_FRAMES // length)) for batch in (1, 3, 16)}):
             cut = [resize(sequences[i % len(sequences)], artifact.input.inputs(length)) for i in range(batch)]
             gaps.append(_gap(network, artifact, f"length {length}, batch {batch}", pad(cut), tolerance))
     return gaps
@@ -194,9 +220,11 @@ def leaks(artifact: Artifact, sequences: Sequence[Inputs]) -> list[Leak]:
 
     Args:
         sequences: at least one; the first few are asked alone, beside loud neighbours, with padding behind, and cut in
-            half by their length while the other half, made loud, still stands in the input.
+            half by their length while the other half, made loud, still stands in the input. Of long ones the first
+            512 frames.
     """
-    probes, form = list(sequences[:4]), artifact.input
+    form = artifact.input
+    probes = [sequence[: form.inputs(_PROBED)] for sequence in sequences[:4]]
     alone = [artifact.each([sequence])[0] for sequence in probes]
     padded = [artifact.each([sequence], extra=17 * form.hop)[0] for sequence in probes]
     # Neighbours much louder and longer than the probe: a scale shared over the batch must show.

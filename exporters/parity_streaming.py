@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from .forms import ESTIMATE
 from .manifest import Manifest, initial_states
 from .non_finite import TAINT
-from .parity import FLOAT_TOLERANCE, Artifact, Floats, Gap, Inputs, distance, resize, session_options
+from .parity import FLOAT_TOLERANCE, Artifact, Floats, Gap, Inputs, distance, repeated, resize, session_options
 
 Values = dict[str, NDArray[Any]]
 """States by input name."""
@@ -26,8 +26,10 @@ Advance = Callable[[Inputs, Mapping[str, NDArray[Any]]], tuple[Floats, Mapping[s
 CHUNKS = (1, 2, 7)
 _DYNAMIC_TOLERANCE = 0.1
 _DYNAMIC_REASON = "activation scales come from the chunk at hand, so the cut changes them: a tenth of the largest logit"
-_DRIFT_POINTS = 64
-_ANSWERS = 12  # compared per sequence: each costs the whole graph a run over all frames before it
+_DRIFT_POINTS, _FEWEST_POINTS = 64, 8
+# Compared per sequence, fewer of long ones: each costs the whole graph a run over all frames before it.
+_ANSWERS, _FEWEST = 12, 3
+_PREFIX_FRAMES = 2**13  # of one comparison
 _NOT_IN_TORCH = (TAINT, ESTIMATE)  # states of what stands behind the network
 _LONGEST_FIELD = 4096  # frames; the edge of a longer receptive field is not worth minutes
 
@@ -107,7 +109,7 @@ def against_whole(
         for chunk in CHUNKS:
             pairs = _after_every_chunk(whole, stream, frames, chunk)
             cases.append((f"chunks of {chunk}, batch {batch}", pairs))
-    for length in sorted({1, 2, max(1, field - 1), field, field + 1, longest, 4 * longest}):
+    for length in sorted({1, 2, max(1, field - 1), field, field + 1, longest, repeated(longest)}):
         pairs = _after_every_chunk(whole, stream, _batch(stream, sequences, 3, length), 7)
         cases.append((f"length {length}, chunks of 7, batch 3", pairs))
     cases.append(("one stream of three reset on the way", _after_a_reset(whole, stream, sequences, longest)))
@@ -146,11 +148,11 @@ def against_network(
     return gaps
 
 
-def drift(whole: Artifact, stream: Stream, sequences: Sequence[Inputs], times: int = 4) -> list[Drift]:
-    """Error against time, frame by frame over ``times`` the longest sequence, at up to 64 places."""
-    length = times * _longest(stream, sequences)
+def drift(whole: Artifact, stream: Stream, sequences: Sequence[Inputs]) -> list[Drift]:
+    """Error against time, frame by frame over the longest sequence :func:`parity.repeated`, at up to 64 places."""
+    length = repeated(_longest(stream, sequences))
     frames = _batch(stream, sequences, 1, length)
-    keep = set(_spread(length, _DRIFT_POINTS))
+    keep = set(_spread(length, min(_DRIFT_POINTS, max(_FEWEST_POINTS, 8 * _PREFIX_FRAMES // length))))
     streamed = {at: logits for at, logits, _ in stream.run(frames, 1) if at - 1 in keep}
     if stream.output.per_frame:
         every = whole.logits(frames, np.array([frames.shape[1]], dtype=np.int64))[0]
@@ -167,7 +169,8 @@ def _after_every_chunk(whole: Artifact, stream: Stream, frames: Inputs, chunk: i
     if stream.output.per_frame:  # every frame of every chunk
         lengths = np.full(len(frames), frames.shape[1], dtype=np.int64)
         return [(whole.logits(frames, lengths), np.concatenate([logits for _, logits in answers], axis=1))]
-    answers = [answers[index] for index in _spread(len(answers), _ANSWERS)]
+    most = min(_ANSWERS, max(_FEWEST, _PREFIX_FRAMES // answers[-1][0]))
+    answers = [answers[index] for index in _spread(len(answers), most)]
     ends = [at for at, _ in answers]
     got = np.stack([logits for _, logits in answers], axis=1)  # (B, chunks, C)
     return [(_prefixes(whole, row, ends), got[index]) for index, row in enumerate(frames)]

@@ -7,25 +7,25 @@ import onnx
 
 from ...exporters import cleanup
 from ...exporters.threshold import with_threshold
-from ..data.dataset import Sequences
+from ..data.dataset import Dataset
 from ..tasks.contract import Task
 from .predicting import answered
 
 _FILES = ("model.onnx", "step.onnx")
 
 
-def calibrate(folder: Path, task: Task, validation: Sequences) -> None:
+def calibrate(folder: Path, task: Task, data: Dataset) -> None:
     """Write the threshold into the files of a folder, where the task has one.
 
     Fewer bits move scores, so a quantized file has a threshold of its own.
 
     Args:
         folder: with ``model.onnx``, and ``step.onnx`` where it streams.
-        validation: of which the frames called normal count.
+        data: of whose validation split the frames called normal count.
     """
     if task.output_form().activation != "score":
         return
-    found = answered(folder / _FILES[0], task, validation)
+    found = answered(folder / _FILES[0], task, data.validation, data.features)
     threshold = task.threshold(np.asarray(found.rows), found.targets)
     for name in _FILES:
         if (folder / name).exists():

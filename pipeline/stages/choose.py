@@ -11,19 +11,23 @@ from typing import Any
 
 import numpy as np
 import onnx
+from numpy.typing import NDArray
 
 from ...benchmarks import feeds, latency
 from ...exporters import parity
 from ...exporters.cleanup import to_bytes
-from ...exporters.manifest import LOGITS
 from ...exporters.non_finite import apply as guard
 from ...exporters.quantize.contract import BadCalibration, NothingQuantized
 from ..data.dataset import Dataset, Sequences
 from ..engine.task import Artifact, Context, Outcome
+from ..tasks.contract import Task
+from ..tasks.registry import task as make_task
+from .feeding import Reader
 from .predicting import outputs_of
 from .quantize import FLOAT, MODEL, make
 
 _SPEED_STEP = 0.05
+_MOST_FRAMES, _MOST_NUMBERS = 2**18, 2**25
 
 
 @dataclass(frozen=True)
@@ -33,8 +37,9 @@ class Candidate:
     Args:
         smaller: float bytes over these bytes.
         faster: float time over this time at batch 1 and the median length, interleaved; ``None`` where not measured.
-        agreement: share of sequences with the float file's label.
-        logit_error: largest difference of a logit.
+        agreement: how alike what a host reads is to the float file's, at most 1; as the task has it: the share of equal
+            labels for classification.
+        logit_error: largest difference of a logit, or of a value.
         leaks: whether batch neighbours or padding move an output.
         lost: why it was not kept; empty for the one that was.
     """
@@ -50,16 +55,17 @@ class Candidate:
 
 
 def run(given: Mapping[str, Artifact], options: Mapping[str, Any], into: Path, context: Context) -> Outcome:
-    """Inputs: ``data``, ``model``. Options: ``recipes``, ``agreement`` (least share), ``leak`` (whether it excludes),
-    ``size_bytes`` (most, or None), ``non_finite``, ``provider``, ``threads``, ``seed``.
+    """Inputs: ``data``, ``model``. Options: ``task`` (its section), ``recipes``, ``agreement`` (least share), ``leak``
+    (whether it excludes), ``size_bytes`` (most, or None), ``non_finite``, ``provider``, ``threads``, ``seed``.
     """
-    data = Dataset.read(given["data"].files)
-    files, refused = _make(given["model"] / MODEL, options["recipes"], options["non_finite"], data, context)
-    speed = _speed(files, data.validation, options)
-    whole = given["model"] / MODEL
+    data, whole = Dataset.read(given["data"].files), given["model"] / MODEL
+    files, refused = _make(whole, options["recipes"], options["non_finite"], data, context)
+    reader, task = Reader.of(whole, data.features), make_task(options["task"], data)
+    speed = _speed(files, reader, data.validation, options)
     # No label is looked at, so training sequences may count: validation alone is too few to tell 99 % from 98 %.
-    splits = (data.train, data.validation)
-    measured = [_measure(name, path, whole, splits, speed) for name, path in files.items() if name != FLOAT]
+    splits = tuple(_few(split, reader, max(1, len(task.labels))) for split in (data.train, data.validation))
+    judge = _Judge(task, data, splits)
+    measured = [judge.measure(name, path, whole, speed) for name, path in files.items() if name != FLOAT]
     decided = decide([*measured, *refused], options["agreement"], options["leak"], options["size_bytes"])
     # Where no recipe keeps the limits the float file ships as it is, and the report says so.
     kept = next((candidate.recipe for candidate in decided if not candidate.lost), FLOAT)
@@ -114,25 +120,26 @@ def _make(
 ) -> tuple[dict[str, Path], list[Candidate]]:
     """The float file and what each recipe makes of it, and the recipes that could not."""
     before = onnx.load(whole)
+    reader = Reader.of(before, data.features)
     files, refused = {FLOAT: whole}, []
     for done, name in enumerate(names):
         try:
-            made = make(before, name, data.train)
+            made = make(before, name, reader, data.train)
         except (NothingQuantized, BadCalibration) as error:
             refused.append(Candidate(name, lost=str(error)))
             continue
         files[name] = context.scratch / f"{name}.onnx"
-        files[name].write_bytes(to_bytes(guard(made.model, policy, data.mean)))
+        files[name].write_bytes(to_bytes(guard(made.model, policy, reader.mean(data))))
         context.progress(done + 1, len(names))
     return files, refused
 
 
-def _speed(files: Mapping[str, Path], split: Sequences, options: Mapping[str, Any]) -> dict[str, float]:
+def _speed(files: Mapping[str, Path], reader: Reader, split: Sequences, options: Mapping[str, Any]) -> dict[str, float]:
     """Float time over each file's time, where the provider is there."""
-    middle = int(np.median(split.lengths))
+    middle = max(1, reader.form.frames(int(np.median(split.lengths))))
     found = latency.measure(
         files,
-        feeds.grid(*split.packed(), (1,), (middle,), seed=options["seed"]),
+        feeds.grid(*reader.packed(split), (1,), (middle,), form=reader.form, seed=options["seed"]),
         reference=FLOAT,
         provider_names=[options["provider"]],
         threads=options["threads"],
@@ -143,15 +150,38 @@ def _speed(files: Mapping[str, Path], split: Sequences, options: Mapping[str, An
     return {name: ratio.value for name, ratio in ratios.items() if ratio is not None}
 
 
-def _measure(name: str, path: Path, whole: Path, splits: Sequence[Sequences], speed: Mapping[str, float]) -> Candidate:
-    before, after = (np.concatenate([outputs_of(file, split, LOGITS) for split in splits]) for file in (whole, path))
-    probes = [np.array(splits[-1].item(index)) for index in range(min(4, len(splits[-1])))]
-    return Candidate(
-        recipe=name,
-        size_bytes=path.stat().st_size,
-        smaller=whole.stat().st_size / path.stat().st_size,
-        faster=speed.get(name),
-        agreement=float((before.argmax(axis=1) == after.argmax(axis=1)).mean()),
-        logit_error=float(np.abs(before - after).max()),
-        leaks=any(leak.leaks for leak in parity.leaks(parity.Artifact(path), probes)),
-    )
+def _few(split: Sequences, reader: Reader, width: int) -> Sequences:
+    """As many of its items, evenly spaced, as have no more than 262,144 frames together, or as many as fill 128 MiB
+    with ``width`` numbers a frame; one at least.
+    """
+    frames = int(reader.form.frames(split.lengths).sum())
+    share = min(1.0, _MOST_FRAMES / frames, _MOST_NUMBERS / (frames * width))
+    most = max(1, int(len(split) * share))
+    return split.select(np.unique(np.linspace(0, len(split) - 1, most).round().astype(np.int64)))
+
+
+@dataclass(frozen=True)
+class _Judge:
+    """Holds what a recipe made against the float file, on the same items."""
+
+    task: Task
+    data: Dataset
+    splits: tuple[Sequences, ...]
+
+    def measure(self, name: str, path: Path, whole: Path, speed: Mapping[str, float]) -> Candidate:
+        before, after = self._answers(whole), self._answers(path)
+        split = self.splits[-1]
+        probes = Reader.of(whole, self.data.features).items(split, np.arange(min(4, len(split))))
+        return Candidate(
+            recipe=name,
+            size_bytes=path.stat().st_size,
+            smaller=whole.stat().st_size / path.stat().st_size,
+            faster=speed.get(name),
+            agreement=self.task.agreement(before, after),
+            logit_error=float(np.abs(before - after).max()),
+            leaks=any(leak.leaks for leak in parity.leaks(parity.Artifact(path), probes)),
+        )
+
+    def _answers(self, path: Path) -> NDArray[np.float32]:
+        parts = [outputs_of(path, split, self.task.evaluated, self.data.features) for split in self.splits]
+        return np.concatenate(parts)

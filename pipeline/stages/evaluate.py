@@ -9,27 +9,28 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...benchmarks.predict import NotFinite
+from ..data.dataset import Dataset
 from ..engine.task import Artifact, Context, Outcome
 from ..errors import Fault, StageFailed
 from ..tasks.contract import Measured, Task
+from ..tasks.registry import task as make_task
 from .predicting import Answered, answered, threshold_of
 from .quantize import MODEL
-from .reading import read
 
 OUTPUTS, PARTS, PREDICTED = "outputs.npy", "parts.npy", "predicted.npy"
 
 
 def run(given: Mapping[str, Artifact], options: Mapping[str, Any], into: Path, context: Context) -> Outcome:
     """Inputs: ``data``, ``model``, and ``float``: the evaluation of the float file that a quantized one was made from.
-    Options: ``task``, ``channels``.
+    Option: ``task``.
 
     Files: ``outputs.npy`` float32, the real rows of all items end to end; ``parts.npy`` float64 (items, P), of which
     the metric is made; ``predicted.npy`` int64 (items,) where each has one class.
     """
-    reading, model = read(given, options), given["model"] / MODEL
-    task = reading.task.with_threshold(threshold_of(model))
+    data, model = Dataset.read(given["data"].files), given["model"] / MODEL
+    task = make_task(options["task"], data).with_threshold(threshold_of(model))
     try:
-        found = answered(model, task, reading.data.test)
+        found = answered(model, task, data.test, data.features)
     except NotFinite as error:
         hint = "the network or its quantized form is broken; no quality number is given for it"
         raise StageFailed(

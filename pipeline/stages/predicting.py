@@ -7,13 +7,14 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from ...benchmarks import predict
+from ...benchmarks.predict import predict
 from ...exporters.manifest import Manifest
 from ..data.batches import ordered_batches
 from ..data.dataset import Sequences
 from ..data.raw import Array
 from ..data.targets import padded
 from ..tasks.contract import Parts, Task
+from .feeding import Reader
 
 _PIECE_BYTES = 64 * 2**20
 _ITEMS = 64  # whose parts are made at once
@@ -36,25 +37,36 @@ class Answered:
     lengths: NDArray[np.int64]
 
 
-def outputs_of(model: Path, split: Sequences, output: str | None = None) -> NDArray[np.float32]:
-    """Real rows of a split in its order; errors as :func:`benchmarks.predict.predict`.
+def outputs_of(
+    model: Path, split: Sequences, output: str | None = None, features: tuple[str, ...] = ()
+) -> NDArray[np.float32]:
+    """Answers in the split's order, float32 (items, …) or the real frames end to end; errors as
+    :func:`benchmarks.predict.predict`.
 
     A model that scales its activations per batch answers for these very batches; a split of up to 64 MiB is one piece.
+
+    Args:
+        output: where ``None``, what the network says itself.
+        features: channel names of the data set, of which the model may read some.
     """
-    pieces = [predict.predict(model, *piece.packed(), output=output) for piece in split.pieces(_PIECE_BYTES)]
+    reader = Reader.of(model, features)
+    pieces = [predict(model, *reader.packed(piece), output=output) for piece in split.pieces(_PIECE_BYTES)]
     return np.concatenate(pieces)
 
 
-def answered(model: Path, task: Task, split: Sequences) -> Answered:
+def answered(model: Path, task: Task, split: Sequences, features: tuple[str, ...]) -> Answered:
     """Everything that quality is made of.
+
+    Args:
+        features: channel names of the data set, of which the model may read some.
 
     Raises:
         NotFinite: an answer is NaN or infinite.
     """
-    per_frame = task.output_form().per_frame
+    reader, per_frame = Reader.of(model, features), task.output_form().per_frame
     rows, targets, parts = [], [], []
     for piece in split.pieces(_PIECE_BYTES):
-        found = predict.predict(model, *piece.packed(), output=task.evaluated)
+        found = predict(model, *reader.packed(piece), output=task.evaluated)
         starts = np.concatenate([[0], np.cumsum(piece.lengths)[:-1]]).astype(np.int64)
         for chosen in ordered_batches(len(piece), _ITEMS):
             lengths = piece.lengths[chosen]

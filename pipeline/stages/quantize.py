@@ -6,7 +6,6 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import onnx
 
 from ...benchmarks.footprint import footprint
@@ -19,6 +18,9 @@ from ...exporters.streaming_quantized import quantize_step
 from ..data.dataset import Dataset, Sequences
 from ..engine.task import Artifact, Context, Outcome
 from ..errors import Fault, StageFailed
+from ..tasks.registry import task as make_task
+from .calibrating import calibrate
+from .feeding import Reader
 
 MODEL = "model.onnx"
 STEP = "step.onnx"
@@ -28,24 +30,27 @@ _MOST_SEQUENCES = 1024
 
 
 def run(given: Mapping[str, Artifact], options: Mapping[str, Any], into: Path, context: Context) -> Outcome:
-    """Inputs: ``data``, ``model``, and ``choice`` where the recipe is ``auto``. Options: ``recipe``, ``non_finite``."""
+    """Inputs: ``data``, ``model``, and ``choice`` where the recipe is ``auto``. Options: ``recipe``, ``non_finite``,
+    ``task``."""
     before, data = onnx.load(given["model"] / MODEL), Dataset.read(given["data"].files)
     name = given["choice"].facts["recipe"] if "choice" in given else options["recipe"]
     if name == FLOAT:  # auto found no recipe that keeps the limits
         for file in given["model"].files:
             shutil.copyfile(given["model"] / file, into / file)
         return Outcome(given["model"].facts)
+    reader = Reader.of(before, data.features)
     try:
-        done = make(before, name, data.train)
+        done = make(before, name, reader, data.train)
     except BadCalibration as error:
         rule = "must calibrate on training sequences that it can run"
         raise StageFailed(Fault("stage.calibration", context.task, rule, str(error))) from error
     except NothingQuantized as error:
         raise StageFailed(_nothing(context.task, name, str(error))) from error
     if STEP in given["model"].files:
-        step = quantize_step(done.model, onnx.load(given["model"] / STEP), calibration(data.train, name))
-        (into / STEP).write_bytes(cleanup.to_bytes(guard(step, options["non_finite"], data.mean)))
-    (into / MODEL).write_bytes(cleanup.to_bytes(guard(done.model, options["non_finite"], data.mean)))
+        step = quantize_step(done.model, onnx.load(given["model"] / STEP), calibration(reader, data.train, name))
+        (into / STEP).write_bytes(cleanup.to_bytes(guard(step, options["non_finite"], reader.mean(data))))
+    (into / MODEL).write_bytes(cleanup.to_bytes(guard(done.model, options["non_finite"], reader.mean(data))))
+    calibrate(into, make_task(options["task"], data), data)
     counted = footprint(into / MODEL)
     return Outcome(
         {
@@ -58,23 +63,20 @@ def run(given: Mapping[str, Artifact], options: Mapping[str, Any], into: Path, c
     )
 
 
-def make(before: onnx.ModelProto, name: str, train: Sequences) -> Quantized:
+def make(before: onnx.ModelProto, name: str, reader: Reader, train: Sequences) -> Quantized:
     """A recipe's model that says what it is, still without a policy for NaN.
 
     Raises:
         NothingQuantized, BadCalibration: as the recipe.
     """
-    done = recipe(name)(before, calibration(train, name))
+    done = recipe(name)(before, calibration(reader, train, name))
     replace(Manifest.read(done.model), recipe=name, notes=done.notes).write(done.model)
     return done
 
 
-def calibration(train: Sequences, name: str) -> Calibration | None:
-    """Training sequences, evenly spaced where there are very many; ``None`` where the recipe needs none."""
-    if not recipe(name).needs_calibration:
-        return None
-    chosen = np.unique(np.linspace(0, len(train) - 1, min(len(train), _MOST_SEQUENCES)).round().astype(int))
-    return Calibration([np.asarray(train.item(int(index)), dtype=np.float32) for index in chosen])
+def calibration(reader: Reader, train: Sequences, name: str) -> Calibration | None:
+    """Training sequences as the network takes them; ``None`` where the recipe needs none."""
+    return reader.calibration(train, _MOST_SEQUENCES) if recipe(name).needs_calibration else None
 
 
 def _nothing(task: str, name: str, got: str) -> Fault:

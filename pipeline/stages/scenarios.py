@@ -10,6 +10,7 @@ from ...benchmarks.scenarios import measure as scenarios
 from ...benchmarks.scenarios.stream import Stream, own
 from ..data.dataset import Dataset, Sequences
 from ..engine.task import Artifact, Context, Outcome
+from .feeding import Reader
 
 CHUNKS = (1, 8)
 
@@ -21,14 +22,14 @@ def run(given: Mapping[str, Artifact], options: Mapping[str, Any], into: Path, c
 
     Steps are timed on every provider that is there, the rest on the first of them.
     """
-    test = Dataset.read(given["data"].files).test
+    data = Dataset.read(given["data"].files)
     there = [name for name in options["providers"] if providers.availability(name).available]
     if not there:
         reason = "no provider that was asked for is available"
         missing = dict.fromkeys(options["scenarios"], reason)
         return Outcome({}, {"step_reason": reason, "missing": missing})
     done, *others = [
-        _measure(given["models"], test, options, name, options["scenarios"] if first else ("step",))
+        _measure(given["models"], data, options, name, options["scenarios"] if first else ("step",))
         for name in there
         if (first := name == there[0]) or "step" in options["scenarios"]
     ]
@@ -39,16 +40,18 @@ def run(given: Mapping[str, Artifact], options: Mapping[str, Any], into: Path, c
 
 
 def _measure(
-    models: Artifact, test: Sequences, options: Mapping[str, Any], provider: str, wanted: tuple[str, ...]
+    models: Artifact, data: Dataset, options: Mapping[str, Any], provider: str, wanted: tuple[str, ...]
 ) -> scenarios.Scenarios:
-    values, offsets = test.packed()
-    lengths = feeds.auto_lengths(offsets)
+    model = models / f"{options['recipe']}.onnx"
+    reader = Reader.of(model, data.features)
+    values, offsets = reader.packed(data.test)
+    lengths = feeds.auto_lengths(offsets, reader.form)
     middle = (lengths[len(lengths) // 2],)
-    points = feeds.grid(values, offsets, tuple(options["batch"]), middle, seed=options["seed"])
+    points = feeds.grid(values, offsets, tuple(options["batch"]), middle, form=reader.form, seed=options["seed"])
     period_ms = options["frame_period_ms"]
     return scenarios.measure(
-        models / f"{options['recipe']}.onnx",
-        _stream(models, f"{options['recipe']}.step.onnx", test),
+        model,
+        _stream(models, f"{options['recipe']}.step.onnx", reader, data.test),
         points,
         wanted=wanted,
         frame_period_us=None if period_ms is None else 1000 * period_ms,
@@ -62,8 +65,8 @@ def _measure(
     )
 
 
-def _stream(models: Artifact, name: str, test: Sequences) -> Stream | None:
+def _stream(models: Artifact, name: str, reader: Reader, test: Sequences) -> Stream | None:
     """The streaming graph, fed from the longest test sequence."""
     if name not in models.files:
         return None
-    return own(models / name, test.item(int(test.lengths.argmax())), CHUNKS)
+    return own(models / name, reader.item(test, int(test.lengths.argmax())), CHUNKS)

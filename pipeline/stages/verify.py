@@ -17,6 +17,7 @@ from ...models.network import SequenceNetwork
 from ..data.dataset import Dataset, Sequences
 from ..engine.task import Artifact, Context, Outcome
 from ..training import files, networks
+from .feeding import Reader
 
 _MOST_SEQUENCES = 64
 
@@ -31,7 +32,8 @@ def run(given: Mapping[str, Artifact], options: Mapping[str, Any], into: Path, c
     torch.set_num_threads(context.threads)
     network, _ = networks.load(given["network"] / files.WEIGHTS, given["network"] / files.SPECIFICATION)
     data = Dataset.read(given["data"].files)
-    sequences = _sequences(data.validation)
+    reader = Reader.of(given["models"] / next(iter(options["files"].values())), data.features)
+    sequences = _sequences(data.validation, reader)
     facts: dict[str, Any] = {}
     whole: parity.Artifact | None = None
     for done, (recipe, name) in enumerate(options["files"].items()):
@@ -42,7 +44,7 @@ def run(given: Mapping[str, Artifact], options: Mapping[str, Any], into: Path, c
         if whole:
             gaps += parity.against_float(whole, artifact, sequences, *_limits(options["tolerances"], path))
         whole = whole or artifact
-        facts[recipe] = _proofs(path, artifact, step, sequences, options, data.mean, gaps)
+        facts[recipe] = _proofs(path, artifact, step, sequences, options, reader.mean(data), gaps)
         context.progress(done + 1, len(options["files"]))
     return Outcome(facts)
 
@@ -51,17 +53,17 @@ def _against_torch(
     network: SequenceNetwork,
     artifact: parity.Artifact,
     step: Path | None,
-    sequences: list[NDArray[np.float32]],
+    sequences: list[parity.Inputs],
     options: Mapping[str, Any],
 ) -> Iterator[parity.Gap]:
     """The float files against the network they came from."""
 
-    def forward(frames: NDArray[np.float32], lengths: NDArray[np.int64]) -> NDArray[np.float32]:
+    def forward(frames: parity.Inputs, lengths: NDArray[np.int64]) -> NDArray[np.float32]:
         with torch.no_grad():
             return network(torch.from_numpy(frames), torch.from_numpy(lengths)).numpy()
 
     def advance(
-        frames: NDArray[np.float32], states: Mapping[str, NDArray[Any]]
+        frames: parity.Inputs, states: Mapping[str, NDArray[Any]]
     ) -> tuple[NDArray[np.float32], dict[str, NDArray[Any]]]:
         with torch.no_grad():
             given = {name: torch.from_numpy(value) for name, value in states.items()}
@@ -80,7 +82,7 @@ def _proofs(
     path: Path,
     artifact: parity.Artifact,
     step: Path | None,
-    sequences: list[NDArray[np.float32]],
+    sequences: list[parity.Inputs],
     options: Mapping[str, Any],
     mean: NDArray[np.float32],
     gaps: list[parity.Gap],
@@ -119,8 +121,8 @@ def _finite(worst: float) -> float | None:
     return worst if math.isfinite(worst) else None
 
 
-def _sequences(split: Sequences) -> list[NDArray[np.float32]]:
-    """Items spread over the split, the shortest and the longest among them."""
+def _sequences(split: Sequences, reader: Reader) -> list[parity.Inputs]:
+    """Items spread over the split, the shortest and the longest among them; of long ones what there is time for."""
     spread = np.linspace(0, len(split) - 1, min(len(split), _MOST_SEQUENCES)).astype(int)
     chosen = {*spread.tolist(), int(split.lengths.argmin()), int(split.lengths.argmax())}
-    return [np.array(split.item(index)) for index in sorted(chosen)]
+    return parity.bounded(reader.form, reader.items(split, np.array(sorted(chosen))))

@@ -6,7 +6,7 @@ import numpy as np
 import onnx
 import onnxruntime as ort
 import pytest
-from seqpress.benchmarks import feeds, latency, predict as module, proving
+from seqpress.benchmarks import child, feeds, latency, predict as module, proving
 from seqpress.benchmarks.predict import NotFinite, OutputMissing, answers, predict
 from seqpress.benchmarks.scenarios import measure as scenarios
 from seqpress.benchmarks.scenarios.stream import own
@@ -176,6 +176,26 @@ def test_every_form_is_timed(artifacts, form):
     assert not found.unmeasured
     assert found.latency["one"].cells[0].n > 0
     assert proving.answer_gap(str(path), "cpu", 1, points[0].feeds[0]) == 0.0
+
+
+@pytest.mark.parametrize(("form", "columns"), [("frames-tags", [4, 0]), ("tokens-next", [0]), ("tokens-tags", [1, 0])])
+def test_a_contender_reads_its_own_columns_of_the_frames(artifacts, form, columns):
+    array = stored(form)[0][None]
+    wide = {"other": np.array([3]), "in": array if array.ndim == 3 else np.stack([array, array + 1], axis=-1)}
+    got = child.read_by("narrow", {"narrow": columns}, wide)
+    expected = wide["in"][..., columns] if form != "tokens-next" else wide["in"][..., 0]
+    np.testing.assert_array_equal(got["in"], expected)
+    assert got["other"].tolist() == [3]
+    assert child.read_by("wide", {"narrow": columns}, wide) is wide
+
+
+def test_contenders_of_other_channels_are_timed_beside_each_other(models, sequences):
+    points = feeds.grid(sequences[0].repeat(2, axis=1), sequences[1], (1,), (6,))
+    every = {"even": models["gru"], "odd": models["gru"], "all": models["gru"]}
+    columns = {"even": range(0, 10, 2), "odd": range(1, 10, 2)}
+    found = latency.measure(every, points, launches=1, samples=1, claim=50.0, columns=columns)
+    assert set(found.latency) == {"even", "odd"}
+    assert [one.contender for one in found.unmeasured] == ["all"]
 
 
 @pytest.mark.parametrize("form", FEW)

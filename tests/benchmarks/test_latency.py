@@ -189,7 +189,7 @@ def deaf_to_lengths(model, provider="cpu", threads=1, true=providers.open_sessio
         frames = feeds["frames"].shape[1]
         return made.run(names, {**feeds, "lengths": np.full_like(feeds["lengths"], frames)})
 
-    return SimpleNamespace(run=run, get_inputs=made.get_inputs)
+    return SimpleNamespace(run=run, get_inputs=made.get_inputs, get_modelmeta=made.get_modelmeta)
 
 
 def test_answers_are_held_against_the_cpus_with_padding_too(models, points, monkeypatch):
@@ -197,7 +197,11 @@ def test_answers_are_held_against_the_cpus_with_padding_too(models, points, monk
     assert proving.answer_gap(str(models["gru"]), "cpu", 1, given) == 0.0
     monkeypatch.setattr(proving.providers, "open_session", deaf_to_lengths)
     assert proving.answer_gap(str(models["gru"]), "openvino", 1, given) > latency.ANSWER_TOLERANCE
-    broken = SimpleNamespace(run=lambda names, feeds: [np.full((4, 4), np.nan, np.float32)], get_inputs=list)
+    broken = SimpleNamespace(
+        run=lambda names, feeds: [np.full((4, 4), np.nan, np.float32)],
+        get_inputs=list,
+        get_modelmeta=lambda: SimpleNamespace(custom_metadata_map={}),
+    )
     monkeypatch.setattr(proving.providers, "open_session", lambda model, name, threads: broken)
     assert proving.answer_gap(str(models["gru"]), "openvino", 1, given) == 1e9
 

@@ -7,6 +7,7 @@ import torch
 from onnx import numpy_helper
 from seqpress.exporters import parity
 from seqpress.exporters.cleanup import to_bytes
+from seqpress.exporters.forms import InputForm, OutputForm
 from seqpress.exporters.quantize.registry import recipe
 
 
@@ -97,3 +98,40 @@ def test_padding_puts_zeros_behind():
     frames, lengths = parity.pad([np.ones((2, 1), np.float32), np.ones((4, 1), np.float32)], extra=1)
     assert frames[:, :, 0].tolist() == [[1, 1, 0, 0, 0], [1, 1, 1, 1, 0]]
     assert lengths.tolist() == [2, 4]
+
+
+# -- bounded work ------------------------------------------------------------------------------------------------------
+
+
+def test_a_proof_has_time_for_so_many_frames(sequences):
+    assert [*map(len, parity.bounded(InputForm(), sequences))] == [*map(len, sequences)]
+    long = [np.zeros((700, 1), np.float32)] * 64 + [np.zeros((9000, 1), np.float32)]
+    kept = [len(one) for one in parity.bounded(InputForm(), long)]
+    assert (kept[0], kept[-1], len(kept)) == (700, 2048, 44)
+    assert sum(kept) <= 2**15 < sum(kept) + 700
+    sound = InputForm("samples", hop=80, least=200)
+    assert sound.frames(len(parity.bounded(sound, [np.zeros(400_000, np.float32)])[0])) == 2048
+
+
+@pytest.mark.parametrize(("longest", "most"), [(29, 16), (128, 16), (512, 4), (2048, 4), (4096, 2)])
+def test_calls_of_cut_sequences_are_bounded_and_those_of_short_ones_all_made(longest, most):
+    seen = []
+
+    class Counting:
+        input, output = InputForm(), OutputForm()
+        logits = staticmethod(lambda frames, lengths: np.zeros((len(frames), 2), np.float32))
+        real = staticmethod(lambda raw, lengths: raw)
+
+    def network(frames, lengths):
+        seen.append(frames.shape[:2])
+        return np.zeros((len(frames), 2), np.float32)
+
+    parity.against_network(network, Counting(), [np.zeros((longest, 1), np.float32)])
+    last = max(length for _, length in seen)
+    assert last == max(longest, min(4 * longest, 2048))
+    assert max(batch for batch, length in seen if length == last) == most
+    assert all(batch * length <= 2**13 for batch, length in seen[1:])
+    assert {(batch, length) for length in (1, 2) for batch in (1, 3, 16)} <= set(seen)
+    if longest == 29:
+        lengths = {1, 2, 15, 29, 116}
+        assert set(seen[1:]) == {(batch, length) for length in lengths for batch in (1, 3, 16)}
