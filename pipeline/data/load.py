@@ -150,7 +150,7 @@ class _Loading:
         if answered.labels is not None:
             checks.note_unused(raw, answered.labels, splits, found)
         if self.sink.kind == "values":
-            seen = moments(self.frames, train.starts, train.lengths)
+            seen = moments(self.frames, train.starts, train.lengths + answered.room)  # what is foreseen is read, too
             mean, std = mean_std(seen)
             checks.note_lost_detail(raw, scan, found)
             checks.note_constant(raw, constant(seen), found)
