@@ -14,6 +14,7 @@ WIDTH, HEIGHT = 680, 316
 LEFT, TOP, BOTTOM = 50, 30, 272
 _MOST = 300  # points per line
 _MARKS = 5
+_FAR = 4.0
 _APART = 15  # between two names at the right end
 _NAME = 26  # characters
 
@@ -26,7 +27,7 @@ class _Line(NamedTuple):
 
 
 def lines(report: Report) -> Markup | None:
-    """None where the task has no horizon. The lowest baseline may be far above the rest: the axis shows them all."""
+    """None where the task has no horizon. Where one line is many times above the rest, the axis is a log one."""
     drawn = _lines(report)
     if not drawn:
         return None
@@ -36,10 +37,15 @@ def lines(report: Report) -> Markup | None:
     steps = tuple(tick for tick in scales.linear([1, last], LEFT, right, count=8).ticks if 1 <= tick <= last)
     x = scales.Scale(1, max(2, last), LEFT, right, steps)
     y = scales.linear(known, BOTTOM, TOP, ceiling=scores.ceiling(of))
-    title = ", ".join(part for part in (scores.axis(of), scores.direction(of)) if part)
+    if of.unit != scores.SHARE and min(known) > 0 and max(known) > _FAR * min(known):
+        y = scales.logarithmic(known, BOTTOM, TOP)
+    title = ", ".join(
+        part for part in (scores.axis(of), scores.direction(of), "log scale" if y.logarithmic else "") if part
+    )
     body = axes(
         x, y, x_title="steps ahead", y_title=title,
-        x_text=lambda tick: f"{tick:,.0f}", y_text=lambda tick: scores.ticks(tick, y.ticks, of),
+        x_text=lambda tick: f"{tick:,.0f}",
+        y_text=lambda tick: f"{tick:g}" if y.logarithmic else scores.ticks(tick, y.ticks, of),
     )  # fmt: skip
     body += [_drawn(one, x, y) for one in drawn]
     body += _named(drawn, y, right + 8)

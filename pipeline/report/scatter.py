@@ -15,6 +15,7 @@ from .text import cut
 
 WIDTH, HEIGHT = 440, 316
 LEFT, RIGHT, TOP, BOTTOM = 34, 430, 30, 272
+_REACH = 1.5  # heights of the points that a baseline may lie beyond them
 WIDE = 52  # instead of LEFT where ticks have more than three digits
 
 
@@ -144,8 +145,10 @@ def _plane(
     if not points:
         return None
     metric = view.metric(report)
+    heights = [y for point in points for y in (*point.y_range, point.y)]
     floors = [(b.name, b.estimate.value) for b in report.baselines if b.estimate]
-    heights = [y for point in points for y in (*point.y_range, point.y)] + [value for _, value in floors]
+    floors = [one for one in floors if _is_near(one[1], heights, metric)]
+    heights += [value for _, value in floors]
     left = LEFT if metric.unit == scores.SHARE else WIDE
     x = scales.logarithmic([v for point in points for v in (point.x, *point.x_range)], left, RIGHT, most=5)
     ends = (BOTTOM, TOP) if metric.better == "higher" else (TOP, BOTTOM)  # up is better in every report
@@ -166,6 +169,14 @@ def _plane(
     body += [part for point in points for part in _named(point, x, y, labels)]
     listed = "; ".join(f"{point.tip} at {exact(point.x)}" for point in points)
     return chart(f"quality-{name}", WIDTH, HEIGHT, f"{metric.label} against {name}", listed, body)
+
+
+def _is_near(floor: float, heights: Sequence[float], of: Metric) -> bool:
+    """A baseline with many times the error would leave the points no room; the tables tell it all the same."""
+    if of.unit == scores.SHARE:
+        return True
+    reach = _REACH * (max(heights) - min(heights))
+    return min(heights) - reach <= floor <= max(heights) + reach
 
 
 def _y_title(of: Metric) -> str:

@@ -15,6 +15,7 @@ from .part import Score
 
 SHARE = "share"
 _DIGITS = 4  # of a value that is no share
+_APART = 2  # of a difference
 _SMALL = 1e-4  # a difference below it is written with an exponent
 
 
@@ -40,10 +41,10 @@ def ordered(names: Iterable[str]) -> list[str]:
 def heading(of: Metric) -> str:
     """The label as a column's title.
 
-    >>> heading(metric("accuracy")), heading(metric("mse"))
-    ('Accuracy', 'MSE')
+    >>> heading(metric("accuracy")), heading(metric("mse")), heading(metric("smape"))
+    ('Accuracy', 'MSE', 'sMAPE')
     """
-    return of.label[:1].upper() + of.label[1:]
+    return of.label if of.label[1:2].isupper() else of.label[:1].upper() + of.label[1:]
 
 
 def value(number: float, of: Metric) -> str:
@@ -87,23 +88,29 @@ def difference(number: float, of: Metric) -> str:
     """With its sign and without its word, see :func:`word`.
 
     >>> difference(-0.0049, metric("accuracy")), difference(0.0132, metric("mse")), difference(-3e-6, metric("nll"))
-    ('−0.5', '+0.0132', '−3.0e-6')
+    ('−0.5', '+0.013', '−3.0e-6')
     """
     if of.unit == SHARE:
         return figures.points(number)
     if number == 0:
         return "0"
-    text = figures.gap(abs(number)) if abs(number) < _SMALL else figures.significant(abs(number))
+    text = figures.gap(abs(number)) if abs(number) < _SMALL else figures.significant(abs(number), _APART)
     return ("+" if number > 0 else figures.MINUS) + text
 
 
 def differences(low: float | None, high: float | None, of: Metric) -> str:
     """The interval of a difference; empty where nothing is known about chance.
 
-    >>> differences(-0.019, 0.0081, metric("accuracy"))
-    '[−1.9, +0.8]'
+    >>> differences(-0.019, 0.0081, metric("accuracy")), differences(-0.0008, 0.0172, metric("mse"))
+    ('[−1.9, +0.8]', '[−0.001, +0.017]')
     """
-    return "" if low is None or high is None else f"[{difference(low, of)}, {difference(high, of)}]"
+    if low is None or high is None:
+        return ""
+    wider = max(abs(low), abs(high))
+    if of.unit == SHARE or wider < _SMALL:
+        return f"[{difference(low, of)}, {difference(high, of)}]"
+    decimals = max(0, _APART - 1 - floor(log10(wider)))  # both ends as exact as the wider one
+    return f"[{figures.signed(f'{low:+.{decimals}f}')}, {figures.signed(f'{high:+.{decimals}f}')}]"
 
 
 def word(of: Metric) -> str:
@@ -118,7 +125,7 @@ def word(of: Metric) -> str:
 def changed(number: float, of: Metric) -> str:
     """
     >>> changed(-0.005, metric("accuracy")), changed(0.0132, metric("mse"))
-    ('−0.5 points', '+0.0132 MSE')
+    ('−0.5 points', '+0.013 MSE')
     """
     return f"{difference(number, of)} {word(of)}"
 
@@ -127,7 +134,7 @@ def apart(number: float, of: Metric) -> str:
     """A distance, without a sign.
 
     >>> apart(0.005, metric("accuracy")), apart(0.0132, metric("mse"))
-    ('0.5', '0.0132')
+    ('0.5', '0.013')
     """
     return f"{100 * number:.1f}" if of.unit == SHARE else difference(abs(number), of).removeprefix("+")
 
@@ -153,7 +160,7 @@ def told(number: float, of: Metric) -> tuple[str, str]:
     """A difference as a number and a word, for a headline: where no sign says it, the word does.
 
     >>> told(-0.005, metric("accuracy")), told(0.0132, metric("mse")), told(-0.02, metric("nll"))
-    (('−0.5', 'points'), ('0.0132', 'MSE worse'), ('0.0200', 'nats better'))
+    (('−0.5', 'points'), ('0.013', 'MSE worse'), ('0.020', 'nats better'))
     """
     if of.unit == SHARE and of.better == "higher":
         return difference(number, of), word(of)

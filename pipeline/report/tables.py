@@ -113,8 +113,8 @@ def variants(report: Report) -> Table:
 
 def quality_column(of: Metric) -> Column:
     """The column of the task's own metric."""
-    told = [one for one in ("95 % interval", scores.direction(of)) if one]
-    return Column(scores.heading(of), "; ".join(told), numeric=True)
+    note = "95 % interval" if of.better == "higher" else "95 %, lower is better"
+    return Column(scores.heading(of), note, numeric=True)
 
 
 def _where(at: view.Reference | None) -> str:

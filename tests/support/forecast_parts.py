@@ -92,7 +92,7 @@ def forecast(base: m.Report) -> m.Report:
             "teacher_quality": quality(0.381), "teacher_reason": "its outputs were given: soft.npz",
             "data": base.data.model_copy(update={"labels": (), "splits": splits, "source": "csv ETTh1.csv"}),
             "students": (
-                student(first, 0.3842, 0.3921, "helped", "Distillation improved MSE by 0.0079: 0.3852 distilled, "
+                student(first, 0.3842, 0.3921, "helped", "Distillation lowered MSE by 0.0079: 0.3852 distilled, "
                         "0.3931 without the teacher, spread over seeds 0.00250."),
                 student(second, 0.4102, 0.4096, "no clear gain", "Distillation changed MSE by +0.0006, within the "
                         "spread: 0.4112 distilled, 0.4106 without the teacher, spread over seeds 0.00250."),
