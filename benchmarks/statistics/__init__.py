@@ -1,10 +1,12 @@
 """What n samples can say, and what they cannot.
 
 Latencies: exact order-statistic intervals, and no percentile that n cannot support. Proportions: Wilson.
-Paired answers: Bonett and Price, exact McNemar; paired numbers: a bootstrap over items. Interleaved timings: log
-ratios clustered by process. Several gates: Holm. Everything is deterministic; what resamples takes a seed.
+Paired answers: Bonett and Price, exact McNemar; paired numbers: a bootstrap over items; any metric of added parts: a
+bootstrap over blocks of items. Interleaved timings: log ratios clustered by process. Several gates: Holm. Everything
+is deterministic; what resamples takes a seed.
 """
 
+from .clusters import resampled, resampled_difference
 from .estimate import Estimate
 from .families import holm
 from .means import paired_bootstrap
@@ -27,6 +29,8 @@ __all__ = [
     "paired_bootstrap",
     "paired_difference",
     "percentile",
+    "resampled",
+    "resampled_difference",
     "student_t",
     "student_tail",
     "wilson",

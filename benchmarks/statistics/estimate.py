@@ -5,7 +5,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Estimate:
-    """A value with its interval. ``n`` counts what was drawn: test items, or rounds of timed blocks."""
+    """A value with its interval. ``n`` counts what was drawn: test items, or rounds of timed blocks.
+
+    An interval from minus to plus infinity says that nothing is known about chance.
+    """
 
     value: float
     low: float

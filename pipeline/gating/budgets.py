@@ -1,11 +1,12 @@
 """Budgets: what was measured of one variant against limits of their own."""
 
 from ..config.budgets import Budget
-from ..report import figures
-from ..report.model import Gate, Variant
+from ..report import figures, scores
+from ..report.model import Gate, Quality, Score, Variant
 from . import timings
 from .verdicts import FAIL, NOT_MEASURED, PASS, Judged, Status, also, within
 
+_QUALITY = "quality."
 _Found = tuple[str, str, Status, str]  # actual, interval, status, detail
 
 
@@ -38,15 +39,10 @@ def _judge(budget: Budget, variant: Variant) -> _Found:
             return _exact(budget, footprint.parameters, f"{footprint.parameters:,}")
         case "int8.share":
             return _exact(budget, footprint.int8_share, figures.percent(footprint.int8_share))
-        case "quality.accuracy":
-            found = variant.quality.estimate
-            if found is None:
-                return "", "", NOT_MEASURED, variant.quality.reason
-            status = within(-found.value, -found.high, -budget.limit)
-            interval = f"{figures.percent(found.low)} … {figures.percent(found.high)}"
-            return figures.percent(found.value), interval, status, _items(found.n)
         case "quality.drop":
             return _drop(budget, variant)
+        case name if name.startswith(_QUALITY):
+            return _quality(budget, variant.quality, name.removeprefix(_QUALITY))
         case "agreement":
             return _agreement(budget, variant)
         case "leak":
@@ -60,20 +56,56 @@ def _exact(budget: Budget, value: float, text: str) -> _Found:
     return text, "", PASS if good else FAIL, ""
 
 
+def _quality(budget: Budget, quality: Quality, name: str) -> _Found:
+    """The task's own metric has an interval; any other is a plain number."""
+    of = scores.metric(name)
+    if name == quality.metric:
+        of = scores.metric(name, quality.better, quality.unit)
+        found = quality.estimate
+        if found is None:
+            return "", "", NOT_MEASURED, quality.reason
+        status = _scored(found, of.better, budget.limit)
+        return scores.value(found.value, of), scores.span(found.low, found.high, of), status, _items(found.n)
+    value = quality.others.get(name)
+    if value is None:
+        reason = "undefined on this split" if name in quality.others else f"not measured: the task has {quality.metric}"
+        return "", "", NOT_MEASURED, reason
+    good = value >= budget.limit if of.better == "higher" else value <= budget.limit
+    return scores.value(value, of), "", PASS if good else FAIL, ""
+
+
+def _scored(found: Score, better: str, limit: float) -> Status:
+    """With no ends known it is judged as a plain number."""
+    if better == "higher":
+        return within(-found.value, -_known(found.high, found.value), -limit)
+    return within(found.value, _known(found.low, found.value), limit)
+
+
+def _known(end: float | None, value: float) -> float:
+    return value if end is None else end
+
+
 def _drop(budget: Budget, variant: Variant) -> _Found:
-    paired = next((pair for pair in variant.quality.paired if pair.against == "teacher"), None)
-    if paired is None:
-        return "", "", NOT_MEASURED, variant.quality.reason or "no comparison with the teacher"
-    gain = paired.difference
-    status = within(-gain.value, -gain.high, budget.limit)
-    interval = f"{figures.points(-gain.high)} … {figures.points(-gain.low)}"
-    return f"{figures.points(-gain.value)} points", interval, status, f"against the teacher, {_items(gain.n)}"
+    """Of a share in points, of any other metric as a part of the teacher's value, which is taken as it is."""
+    quality = variant.quality
+    paired = next((pair for pair in quality.paired if pair.against == "teacher"), None)
+    if paired is None or quality.estimate is None:
+        return "", "", NOT_MEASURED, quality.reason or "no comparison with the teacher"
+    of, found = scores.metric(quality.metric, quality.better, quality.unit), paired.difference
+    reference = quality.estimate.value - found.value
+    lost = scores.lost(found.value, reference, of)
+    ends = sorted(scores.lost(end, reference, of) for end in (found.low, found.high) if end is not None)
+    status = within(lost, ends[0] if ends else lost, budget.limit)
+    interval = " … ".join(figures.points(end) for end in ends)
+    return scores.drop(lost, of), interval, status, f"against the teacher, {_items(found.n)}"
 
 
 def _agreement(budget: Budget, variant: Variant) -> _Found:
     paired = next((pair for pair in variant.quality.paired if pair.against == "float32"), None)
     if paired is None:
         return "", "", NOT_MEASURED, "this is the float file"
+    if paired.agreement is None:
+        return "", "", NOT_MEASURED, "the answers of the float file and this one were not compared"
     status = PASS if paired.agreement >= budget.limit else FAIL
     return figures.percent(paired.agreement), "", status, f"with the float file, {_items(paired.difference.n)}"
 

@@ -10,15 +10,16 @@ from collections.abc import Iterator, Sequence
 from math import inf, log
 
 from ..config.regression import Tolerance
-from ..report import changes, figures
+from ..report import changes, figures, scores
 from ..report.comparison import Comparison, Row
 from ..report.model import Gate
 from ..report.part import Estimate
 from .verdicts import FAIL, INCONCLUSIVE, LEVEL, NOT_MEASURED, PASS, Judged, Status, also, within
 
 NAME = "regression"
-_METRICS = {"quality.drop": ("quality.accuracy",), "size": ("size", "step_size")}
-_GATES = {"quality.accuracy": "quality.drop", "step_size": "size.step"}  # else as the row's metric
+_DROP = "quality.drop"
+_METRICS = {"size": ("size", "step_size")}
+_GATES = {"step_size": "size.step"}  # else as the row's metric
 _TIMED = ("latency", "step")
 _ROUNDING = 1e-12  # 5 % more than 20 bytes are 21, whatever binary fractions say
 NOISY = "the last release against its own copy differed too much: the machine was too noisy to tell"
@@ -65,11 +66,13 @@ def _of_limit(limit: Tolerance, comparison: Comparison) -> Iterator[Judged]:
 def _is_about(limit: Tolerance, row: Row) -> bool:
     if limit.name in _TIMED:
         return row.metric.startswith(f"{limit.name}.")
+    if limit.name == _DROP:
+        return row.metric.startswith("quality.")
     return row.metric in _METRICS.get(limit.name, (limit.name,))
 
 
 def _of_row(limit: Tolerance, row: Row, comparison: Comparison) -> Judged:
-    name = f"{NAME}.{_GATES.get(row.metric, row.metric)}"
+    name = f"{NAME}.{_DROP if limit.name == _DROP else _GATES.get(row.metric, row.metric)}"
     level, detail = _level(limit), also(row.what, row.detail)
     if row.verdict == "not measured" or row.old is None or row.new is None:
         level = level if limit.written else "warn"  # nobody asked for this very number
@@ -77,7 +80,7 @@ def _of_row(limit: Tolerance, row: Row, comparison: Comparison) -> Judged:
     p: float | None = None
     if limit.name in _TIMED:
         status, p, detail = _timing(limit, row, comparison.control_ok)
-    elif limit.name == "quality.drop":
+    elif limit.name == _DROP:
         status = _quality(limit, row)
     elif row.change is not None:
         status = _by_interval(row.change, limit.limit)
@@ -107,9 +110,12 @@ def _by_interval(change: Estimate, limit: float) -> Status:
 
 
 def _quality(limit: Tolerance, row: Row) -> Status:
+    """Of a share in points, of any other metric as a part of the old value."""
+    of, old, new = changes.metric(row), row.old or 0.0, row.new or 0.0
     if row.change is None:
-        return PASS if (row.old or 0.0) - (row.new or 0.0) <= limit.limit else FAIL
-    return within(-row.change.value, -row.change.high, limit.limit)
+        return PASS if scores.lost(new - old, old, of) <= limit.limit + _ROUNDING else FAIL
+    lost = [scores.lost(end, old, of) for end in (row.change.low, row.change.high)]
+    return within(scores.lost(row.change.value, old, of), min(lost), limit.limit)
 
 
 def chance(row: Row, change: Estimate, limit: float) -> float:

@@ -11,6 +11,7 @@ from . import figures
 from .comparison import ComparisonReport
 from .model import Gate, Report
 from .text import clean, one_line
+from .view import TEACHER
 
 MOST = 8
 _MOST_CHARACTERS = 1000
@@ -87,7 +88,7 @@ def _of_report(report: Report) -> Iterator[Annotation]:
     for finding in report.findings:
         if finding.severity == "warning":
             model = finding.subject.partition("/")[0]
-            option = model if model == report.teacher.model else f"students.{model}"
+            option = model if model == TEACHER else f"students.{model}"
             yield Annotation.made("warning", finding.subject, finding.text, option)
 
 

@@ -1,9 +1,9 @@
 """Rows of a comparison as a table: old beside new, the change with its interval, the verdict."""
 
-from . import figures
+from ..tasks.metric import Metric
+from . import figures, scores
 from .comparison import Comparison, Row as Compared
 from .tables import Cell, Column, Row, Table, Tone
-from .view import points_interval
 
 MARK = {"better": "▲", "same": "=", "worse": "✗", "inconclusive": "?", "not measured": "–", "differs": "≠"}
 _TONE: dict[str, Tone] = {"better": "good", "worse": "bad", "inconclusive": "warn", "not measured": "missing"}
@@ -43,6 +43,15 @@ def value(row: Compared, number: float | None) -> str:
             return figures.points(number)
         case "difference":
             return figures.gap(number)
+        case "value":
+            return scores.value(number, metric(row))
+
+
+def metric(row: Compared) -> Metric:
+    """What a row of quality is in; of any other row a share, whose differences are points."""
+    head, _, name = row.metric.partition(".")
+    known = name if head == "quality" else "accuracy"
+    return scores.metric(known, row.better, scores.SHARE if row.unit == "share" else "")
 
 
 def change(row: Compared) -> tuple[str, str]:
@@ -58,12 +67,13 @@ def change(row: Compared) -> tuple[str, str]:
         if row.kind == "ratio" and row.old and row.new is not None:
             return _added(row.new / row.old) + " %", ""
         if row.kind == "difference" and row.old is not None and row.new is not None:
-            return f"{figures.points(row.new - row.old)} points", ""
+            return scores.changed(row.new - row.old, metric(row)), ""
         return "", ""
     level = f"at {100 * found.confidence:g} %"
     if row.kind == "ratio":
         return _added(found.value) + " %", f"[{_added(found.low)}, {_added(found.high)}] {level}"
-    return f"{figures.points(found.value)} points", f"{points_interval(found.low, found.high)} {level}"
+    of = metric(row)
+    return scores.changed(found.value, of), f"{scores.differences(found.low, found.high, of)} {level}"
 
 
 def _added(ratio: float) -> str:

@@ -26,18 +26,19 @@ class Row(Part):
     """One metric of both.
 
     Timings and memory carry ``change`` as a ratio new / old, quality as a difference new - old on the same items;
-    what is counted exactly has no interval.
+    what is counted exactly has no interval. ``better`` is of quality alone: of all else less is better.
     """
 
     metric: str  # "size", "step_size", "parameters", "operators", "int8.share", "latency.cpu", "step.cpu",
-    #              "memory.peak", "quality.accuracy", "outputs"
+    #              "memory.peak", "quality.accuracy" or another metric, "outputs"
     what: str = ""  # the point of measuring: "batch 1, 15 frames"
-    unit: Literal["bytes", "count", "share", "us", "points", "difference"]
+    unit: Literal["bytes", "count", "share", "us", "points", "difference", "value"]  # value: in the metric's own
+    better: Literal["higher", "lower"] = "higher"
     old: float | None
     new: float | None
     kind: Literal["ratio", "difference", "none"] = "none"
     change: Estimate | None = None
-    tolerance: float | None = None  # that the verdict was given under: 0.05 is 5 % (ratio) or 5 points (difference)
+    tolerance: float | None = None  # that the verdict was given under: 0.05 is 5 % of old (ratio, value) or 5 points
     p_worse: float | None = None  # one-sided, that the change is no worse than its tolerance; corrected for looks
     verdict: Verdict
     detail: str = ""  # "McNemar p 0.52, 370 items", "operators added: Clip 2"

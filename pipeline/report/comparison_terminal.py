@@ -70,7 +70,8 @@ def _row(row: Row) -> Iterator[list[Span]]:
         Span(f"  {change}", style),
     ]
     note = [row.what] if row.what else []
-    if row.detail and (row.verdict in ("worse", "inconclusive", "differs", "not measured") or row.unit == "share"):
+    telling = row.verdict in ("worse", "inconclusive", "differs", "not measured") or row.unit in ("share", "value")
+    if row.detail and telling:
         note.append(row.detail)
     if note:
         yield from _wrapped("; ".join(note), "dim")

@@ -1,6 +1,6 @@
 """What every renderer of a comparison says alike: its word, its headline numbers, its two sides, its evidence."""
 
-from . import changes
+from . import changes, scores
 from .comparison import Comparison, ComparisonReport, Row, Side, Verdict
 from .text import one_line
 
@@ -19,8 +19,7 @@ DIGITS = 12  # of a digest
 
 def headline(comparison: Comparison) -> list[tuple[str, str, str]]:
     """Number, word, interval of size, speed and quality, in that order; why not where one was not measured."""
-    latency = next((row for row in comparison.rows if row.metric.startswith("latency.")), None)
-    size, quality = (_row(comparison, name) for name in ("size", "quality.accuracy"))
+    size, latency, quality = (_row(comparison, head) for head in ("size", "latency.", "quality."))
     told = ((size, "size"), (latency, "time"), (quality, "quality"))
     return [_number(row, word) if row else ("–", f"{word} not compared", "") for row, word in told]
 
@@ -53,8 +52,8 @@ def heading(comparison: Comparison) -> str:
     return new if old == new else f"{new} against {old}"
 
 
-def _row(comparison: Comparison, metric: str) -> Row | None:
-    return next((row for row in comparison.rows if row.metric == metric), None)
+def _row(comparison: Comparison, head: str) -> Row | None:
+    return next((row for row in comparison.rows if row.metric.startswith(head)), None)
 
 
 def _number(row: Row, word: str) -> tuple[str, str, str]:
@@ -63,8 +62,10 @@ def _number(row: Row, word: str) -> tuple[str, str, str]:
         return "–", f"{word} not compared", row.detail
     both = f"{changes.value(row, row.old)} to {changes.value(row, row.new)}"
     at = f" at {row.what}" if row.unit == "us" and row.what else ""
-    points = by.endswith(" points")
-    number, name = by.removesuffix(" points"), "points of accuracy" if points else word
+    number, name = by, word
+    if row.kind == "difference":
+        of = changes.metric(row)
+        number, name = by.split(" ", 1)[0], f"points of {of.label}" if of.unit == scores.SHARE else of.label
     return number, name, f"{interval + '; ' if interval else ''}{both}{at}"
 
 

@@ -4,7 +4,8 @@ from collections.abc import Callable, Sequence
 
 from markupsafe import Markup
 
-from . import figures, scales, view
+from ..tasks.metric import Metric
+from . import figures, scales, scores, view
 from .model import Curve, Epoch, Report
 from .svg import axes, chart, marker, path, tag
 
@@ -21,18 +22,18 @@ def panels(report: Report, model: str) -> list[Markup]:
     curves = [curve for curve in report.curves if curve.model == model and curve.epochs]
     if not curves:
         return []
-    metric = report.teacher.quality.metric
+    metric = view.validation(report)
     best = _best(report, model)
-    drawn: list[tuple[str, Value, bool]] = [
-        ("training loss", lambda epoch: epoch.train_loss, False),
-        ("validation loss", lambda epoch: epoch.validation_loss, False),
-        (f"validation {metric}", lambda epoch: epoch.validation_metric, True),
+    drawn: list[tuple[str, Value, Metric | None]] = [
+        ("training loss", lambda epoch: epoch.train_loss, None),
+        ("validation loss", lambda epoch: epoch.validation_loss, None),
+        (f"validation {metric.label}", lambda epoch: epoch.validation_metric, metric),
     ]
     colour = view.series(report).get(model, 0)
     order = list(view.series(report)).index(model) if model in view.series(report) else 0
     return [
-        _panel(f"curve-{order}-{i}", model, title, value, share, curves, best, colour)
-        for i, (title, value, share) in enumerate(drawn)
+        _panel(f"curve-{order}-{i}", model, title, value, of, curves, best, colour)
+        for i, (title, value, of) in enumerate(drawn)
     ]
 
 
@@ -48,7 +49,7 @@ def _panel(
     model: str,
     title: str,
     value: Value,
-    share: bool,
+    of: Metric | None,
     curves: Sequence[Curve],
     best: tuple[int, int] | None,
     colour: int,
@@ -58,11 +59,11 @@ def _panel(
     x = scales.linear([0, last], LEFT, RIGHT, count=5)
     x = scales.Scale(0, max(1, last), LEFT, RIGHT, tuple(tick for tick in x.ticks if 0 <= tick <= max(1, last)))
     late = [value(epoch) for curve in curves for epoch in curve.epochs if epoch.epoch >= SKIP * last]
-    y = _value_scale(late if share else values, share)
+    y = _value_scale(late if of else values, of)
     body = axes(
-        x, y, x_title="epoch", y_title=f"{title}{', %' if share else ', log scale' if y.logarithmic else ''}",
+        x, y, x_title="epoch", y_title=f"{title}{_unit(of)}{', log scale' if y.logarithmic else ''}",
         x_text=lambda tick: f"{tick:.0f}",
-        y_text=lambda tick: figures.share_tick(tick, y.ticks) if share else figures.signed(f"{tick:.3g}"),
+        y_text=lambda tick: scores.ticks(tick, y.ticks, of) if of else figures.signed(f"{tick:.3g}"),
     )  # fmt: skip
     ordered = sorted(curves, key=lambda curve: curve.arm != "control")  # what matters is drawn last, on top
     for curve in ordered:
@@ -81,9 +82,14 @@ def _panel(
     return chart(name, WIDTH, HEIGHT, f"{model}: {title}", told, body)
 
 
-def _value_scale(values: Sequence[float], share: bool) -> scales.Scale:
-    if share:
-        return scales.linear(values, BOTTOM, TOP, count=5, ceiling=1.0)
+def _unit(of: Metric | None) -> str:
+    unit = "" if of is None else "%" if of.unit == scores.SHARE else of.unit
+    return f", {unit}" if unit else ""
+
+
+def _value_scale(values: Sequence[float], of: Metric | None) -> scales.Scale:
+    if of is not None:
+        return scales.linear(values, BOTTOM, TOP, count=5, ceiling=scores.ceiling(of))
     if min(values) > 0 and max(values) / min(values) > 8:
         return scales.logarithmic(values, BOTTOM, TOP, most=5)
     return scales.linear(values, BOTTOM, TOP, count=5)

@@ -4,9 +4,10 @@ import math
 from collections.abc import Sequence
 from typing import Literal
 
-from . import figures, view
+from ..tasks.metric import Metric
+from . import figures, scores, view
 from .model import DataFacts, Gap, LatencyCell, Leak, LineageEntry, Report, SeedResult, Student, Tensor, Variant
-from .tables import Cell, Column, Row, Table, Tone, not_measured, percentile_text, quality_cell
+from .tables import Cell, Column, Row, Table, Tone, not_measured, percentile_text, score_cell
 
 TENSORS_SHOWN = 12  # per variant; the rest is summed up in one row
 PROBES: tuple[Literal["batch neighbours", "padding", "later frames"], ...] = (
@@ -18,29 +19,30 @@ PROBES: tuple[Literal["batch neighbours", "padding", "later frames"], ...] = (
 
 def seeds(report: Report, student: Student) -> Table:
     """Every trained network of a student, both arms; the exported one is marked."""
+    of = view.metric(report), view.validation(report)
     arms = (("distilled", student.distillation.distilled), ("control", student.distillation.control))
     return Table(
         f"Seeds of {student.name}",
         (
             Column("Arm"),
             Column("Seed", numeric=True),
-            Column("Validation", numeric=True),
+            Column("Validation", report.validation_metric and of[1].label, numeric=True),
             Column("Test", "95 % interval", numeric=True),
             Column("Epochs", "best", numeric=True),
             Column("Epoch", "median wall time", numeric=True),
         ),
-        tuple(_seed_row(arm, result) for arm, results in arms for result in results),
+        tuple(_seed_row(arm, result, *of) for arm, results in arms for result in results),
         "no seeds recorded",
     )
 
 
-def _seed_row(arm: str, result: SeedResult) -> Row:
+def _seed_row(arm: str, result: SeedResult, metric: Metric, validation: Metric) -> Row:
     return Row(
         (
             Cell(arm, "exported" if result.selected else ""),
             Cell(str(result.seed)),
-            Cell(figures.percent(result.validation)),
-            quality_cell(result.test, result.reason),
+            Cell(scores.value(result.validation, validation)),
+            score_cell(result.test, metric, result.reason),
             Cell(str(result.epochs_run), f"best {result.best_epoch}"),
             Cell(figures.latency(1000 * result.epoch_ms)),
         ),
@@ -255,15 +257,18 @@ def splits(data: DataFacts) -> Table:
 
 def labels(report: Report) -> Table:
     """Items per label and split, and how well each shipped network knows the label."""
-    shown = [report.teacher, *(v for v in map(view.shipped, report.students) if v)]
+    teacher = [] if report.teacher is None else [report.teacher]
+    shown = [*teacher, *(v for v in map(view.shipped, report.students) if v)]
+    shown = [variant for variant in shown if variant.quality.by_class] or shown
+    told = "accuracy" if view.labelled(report) else "recall"
     known = [name for split in report.data.splits for name in split.by_label]
     names = dict.fromkeys([*report.data.labels, *sorted(known)])
     return Table(
-        "Labels: items per split, accuracy per label",
+        f"Labels: items per split, {told} per label",
         (
             Column("Label"),
             *(Column(split.name, "items", numeric=True) for split in report.data.splits),
-            *(Column(variant.id, "accuracy", numeric=True) for variant in shown),
+            *(Column(variant.id, told, numeric=True) for variant in shown),
         ),
         tuple(
             Row(

@@ -30,7 +30,7 @@ def lines(report: Report) -> Markup | None:
     x = scales.Scale(0, max(1, last), LEFT, RIGHT, tuple(tick for tick in ticks if 0 <= tick <= last))
     y = scales.logarithmic([*known, *limits] or [1e-9, 1e-6], BOTTOM, TOP)
     body = axes(
-        x, y, x_title="frames since the start", y_title="largest difference of a logit, log scale",
+        x, y, x_title="frames since the start", y_title=f"largest difference of {view.an_output(report)}, log scale",
         x_text=lambda tick: f"{tick:,.0f}", y_text=figures.gap_tick,
     )  # fmt: skip
     for limit in limits:

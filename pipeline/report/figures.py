@@ -185,17 +185,17 @@ def gap_tick(value: float) -> str:
     return (mantissa.rstrip("0").rstrip(".") if "." in mantissa else mantissa) + e + exponent
 
 
-def headline(smaller_ratio: float | None, faster_ratio: float | None, difference: float | None) -> str:
+def headline(smaller_ratio: float | None, faster_ratio: float | None, quality: str) -> str:
     """The one line of a student; what was not measured says so.
 
-    >>> headline(251.0, 33.2, -0.005)
+    >>> headline(251.0, 33.2, "−0.5 points")
     '251× smaller, 33× faster, −0.5 points'
-    >>> headline(251.0, None, 0.002)
-    '251× smaller, speed not measured, +0.2 points'
+    >>> headline(251.0, None, "")
+    '251× smaller, speed not measured, quality not compared'
     """
     parts = (
         " ".join(smaller(smaller_ratio)) if smaller_ratio is not None else "size not compared",
         " ".join(faster(faster_ratio)) if faster_ratio is not None else "speed not measured",
-        f"{points(difference)} points" if difference is not None else "quality not compared",
+        quality or "quality not compared",
     )
     return ", ".join(parts)

@@ -19,9 +19,12 @@ from . import (
     details,
     drift,
     figures,
+    grades,
+    horizon,
     quantization,
     scatter,
     scenarios,
+    scores,
     strips,
     tables,
     view,
@@ -48,6 +51,9 @@ def render(report: Report) -> str:
             tiles=[tile(report, student) for student in report.students],
             charts=charts(report),
             figures=figures,
+            scores=scores,
+            grades=grades,
+            metric=view.metric(report),
             view=view,
             tables=tables,
             details=details,
@@ -64,7 +70,7 @@ def render(report: Report) -> str:
 def charts(report: Report) -> dict[str, object]:
     """Every chart by name; None where its numbers were not measured."""
     at = view.reference(report)
-    models = [report.teacher.model, *(student.name for student in report.students)]
+    models = [view.TEACHER, *(student.name for student in report.students)]
     return {
         "size": scatter.quality_against_size(report),
         "latency": scatter.quality_against_latency(report),
@@ -75,6 +81,7 @@ def charts(report: Report) -> dict[str, object]:
             if at and (drawn := strips.latency_boxes(report, batch))
         ],
         "drift": drift.lines(report),
+        "horizon": horizon.lines(report),
         "files": strips.file_contents(report),
         "curves": [(model, lines) for model in dict.fromkeys(models) if (lines := curves.panels(report, model))],
     }
@@ -98,7 +105,8 @@ def tile(report: Report, student: Student) -> dict[str, object]:
 
 
 def _smaller(report: Report, variant: Variant) -> tuple[str, str, str]:
-    sizes = f"{figures.size(variant.footprint.size_bytes)} against {figures.size(report.teacher.footprint.size_bytes)}"
+    sizes = figures.size(variant.footprint.size_bytes)
+    sizes += f" against {figures.size(report.teacher.footprint.size_bytes)}" if report.teacher else ""
     found = variant.footprint.smaller_than_teacher
     return (*figures.smaller(found), sizes) if found is not None else ("–", "size not compared", sizes)
 
@@ -116,12 +124,12 @@ def _faster(report: Report, variant: Variant) -> tuple[str, str, str]:
 
 
 def _drop(report: Report, variant: Variant) -> tuple[str, str, str]:
-    found = view.paired(variant, "teacher")
-    quality = f"{report.teacher.quality.metric} {view.quality_text(variant)}"
+    found, of = view.paired(variant, view.TEACHER), view.metric(report)
+    quality = f"{of.label} {view.quality_text(variant.quality)}"
     if found is None:
-        return "–", "points not compared", quality
-    span = view.points_interval(found.difference.low, found.difference.high)
-    return figures.points(found.difference.value), "points", f"{span}; {quality}"
+        return "–", f"{scores.word(of)} not compared", quality
+    span = scores.differences(found.difference.low, found.difference.high, of)
+    return (*scores.told(found.difference.value, of), f"{span}; {quality}" if span else quality)
 
 
 def _finalize(value: object) -> object:

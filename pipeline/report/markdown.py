@@ -5,7 +5,7 @@ Everything that came from outside is escaped, so that a label called ``<img …>
 
 import re
 
-from . import changes, comparison_view, details, figures, quantization, scenarios, tables, view
+from . import changes, comparison_view, details, figures, grades, quantization, scenarios, scores, tables, view
 from .comparison import Comparison
 from .model import Report, Student
 from .text import clean, one_line
@@ -20,7 +20,7 @@ def render(report: Report) -> str:
     parts = [*_verdict(report), *_headlines(report)]
     parts += ["## Gates", table(tables.gates(report)), *_findings(report)]
     parts += _compared(report)
-    parts += ["## All variants", table(tables.variants(report)), *_baselines(report)]
+    parts += ["## All variants", table(tables.variants(report)), *_metrics(report), *_baselines(report)]
     parts += ["## Distilled against control", *(p for s in report.students for p in _distillation(report, s))]
     parts += ["## Quantization", *_quantization(report)]
     parts += [folded("Latency at every measured point", table(details.latency_grid(report)))]
@@ -103,16 +103,16 @@ def _verdict(report: Report) -> list[str]:
 
 def _headlines(report: Report) -> list[str]:
     lines = ["| Student | Headline | Artifact | Accuracy |", "| :--- | :--- | ---: | :--- |"]
-    lines[0] = lines[0].replace("Accuracy", escape(report.teacher.quality.metric.capitalize()))
+    lines[0] = lines[0].replace("Accuracy", escape(scores.heading(view.metric(report))))
     for student in report.students:
         variant = view.shipped(student)
         size = figures.exact_size(variant.footprint.size_bytes) if variant else "no artifact"
         recipe = f"<br>{escape(view.recipe(variant))}" if variant else ""
-        quality = escape(view.quality_text(variant)) if variant else figures.NOT_MEASURED
+        quality = escape(view.quality_text(variant.quality)) if variant else figures.NOT_MEASURED
         lines.append(f"| **{escape(student.name)}** | **{escape(student.headline)}** | {size}{recipe} | {quality} |")
-    teacher = report.teacher
-    size = figures.exact_size(teacher.footprint.size_bytes)
-    lines.append(f"| teacher | {escape(teacher.architecture)} | {size} | {escape(view.quality_text(teacher))} |")
+    architecture, size = view.about_teacher(report)
+    quality = view.quality_text(view.teacher_quality(report))
+    lines.append(f"| teacher | {escape(architecture)} | {escape(size)} | {escape(quality)} |")
     return ["\n".join(lines)]
 
 
@@ -142,27 +142,23 @@ def _compared(report: Report) -> list[str]:
 
 
 def _baselines(report: Report) -> list[str]:
-    lines = []
-    for one in report.baselines:
-        found = one.estimate
-        value = (
-            f"{figures.percent(found.value)} {view.interval(found.low, found.high)}"
-            if found
-            else view.missing(one.reason)
-        )
-        lines.append(f"Baseline {escape(one.name)}: {escape(value)}.")
-    return lines
+    return [f"Baseline {escape(one.name)}: {escape(view.baseline_text(report, one))}." for one in report.baselines]
+
+
+def _metrics(report: Report) -> list[str]:
+    """Nothing where there is the task's own metric alone."""
+    return [f"{escape(data.caption)}.", table(data)] if (data := grades.metrics(report)).rows else []
 
 
 def _distillation(report: Report, student: Student) -> list[str]:
-    made = student.distillation
+    made, metric = student.distillation, view.metric(report)
     quantized = "".join(
-        f"; {escape(name)} {figures.percent(made.quantized_means[name])}" for name in sorted(made.quantized_means)
+        f"; {escape(name)} {scores.value(made.quantized_means[name], metric)}" for name in sorted(made.quantized_means)
     )
     return [
         f"**{escape(student.name)}: {made.verdict}.** {escape(made.sentence)}",
-        f"Mean of the seeds: distilled {view.mean_text(made.distilled_mean, made.distilled_spread)}; "
-        f"control {view.mean_text(made.control_mean, made.control_spread)}{quantized}. "
+        f"Mean of the seeds: distilled {view.mean_text(made.distilled_mean, made.distilled_spread, metric)}; "
+        f"control {view.mean_text(made.control_mean, made.control_spread, metric)}{quantized}. "
         f"Losses: {escape(' + '.join(made.losses)) or 'none recorded'}.",
         folded("Seeds", table(details.seeds(report, student))),
     ]
@@ -172,7 +168,7 @@ def _quantization(report: Report) -> list[str]:
     parts = [table(quantization.recipes(report))]
     for student in report.students:
         if student.candidates:
-            parts += [f"What auto tried on {escape(student.name)}:", table(quantization.candidates(student))]
+            parts += [f"What auto tried on {escape(student.name)}:", table(quantization.candidates(report, student))]
     return [*parts, folded("Left in float32, over 1 kB", table(quantization.left_in_float(report)))]
 
 

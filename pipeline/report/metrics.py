@@ -4,11 +4,12 @@ The teacher and the files that ship, so that two runs are compared in a screenfu
 in the base unit: people read this list, and 0.0000127 is no number for them.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal, NamedTuple
 
-from . import view
-from .model import Latency, Report, Variant
+from ..tasks.metric import Metric
+from . import scores, view
+from .model import Latency, Quality, Report, Variant
 from .text import one_line
 
 Sample = tuple[dict[str, str], float | None]
@@ -33,8 +34,8 @@ def render(report: Report) -> str:
 
 
 def _families(report: Report) -> Iterator[_Family]:
-    shipped = (variant for student in report.students for variant in student.variants if variant.ships)
-    each = [({"variant": variant.id}, variant) for variant in (report.teacher, *shipped)]
+    known = [variant for variant in view.variants(report) if variant.ships or variant is report.teacher]
+    each = [({"variant": variant.id}, variant) for variant in known]
     yield _Family("size_bytes", "bytes", "The ONNX file for whole sequences.",
                   [(on, one.footprint.size_bytes) for on, one in each])  # fmt: skip
     yield _Family("step_size_bytes", "bytes", "The ONNX file for streams.",
@@ -43,9 +44,7 @@ def _families(report: Report) -> Iterator[_Family]:
                   [(on, one.footprint.parameters) for on, one in each])  # fmt: skip
     yield _Family("int8_ratio", "ratio", "Share of weight bytes that are int8.",
                   [(on, one.footprint.int8_share) for on, one in each])  # fmt: skip
-    yield _Family("quality_ratio", "ratio", "Quality on the test split.", [_quality(on, one) for on, one in each])
-    yield _Family("quality_change_ratio", "ratio", "Quality minus the teacher's, on the same items.",
-                  [(on, _change(one)) for on, one in each])  # fmt: skip
+    yield from _of_quality(each)
     yield _Family("latency_microseconds", "microseconds", "Percentiles of one call with a whole batch.",
                   [sample for on, one in each for sample in _latency(on, one.latency)])  # fmt: skip
     steps = [(on, one.scenarios.step) for on, one in each if one.scenarios]
@@ -56,6 +55,26 @@ def _families(report: Report) -> Iterator[_Family]:
     yield _Family("cold_start_milliseconds", "milliseconds", "From a started interpreter to the first answer.",
                   [_cold_start(on, one) for on, one in each])  # fmt: skip
     yield from _of_gates(report)
+
+
+def _of_quality(each: Sequence[tuple[dict[str, str], Variant]]) -> Iterator[_Family]:
+    """Shares are ratios; other metrics have a unit of their own, and one of them may be better where it is lower."""
+    told = [(on, of, value) for on, one in each for of, value in _measured(one.quality)]
+    changed = [(on, _own(one.quality), _change(one)) for on, one in each]
+    for name, meaning, found in (
+        ("quality", "Quality on the test split.", told),
+        ("quality_change", "Quality minus the teacher's, on the same items.", changed),
+    ):
+        shares = [(on, of, value) for on, of, value in found if of.unit == scores.SHARE]
+        others = [(on, of, value) for on, of, value in found if of.unit != scores.SHARE]
+        label = name == "quality"
+        yield _Family(f"{name}_ratio", "ratio", meaning, [(_on(on, of, label), value) for on, of, value in shares])
+        yield _Family(name, "", meaning, [(_on(on, of, True), value) for on, of, value in others])
+
+
+def _on(on: dict[str, str], of: Metric, told: bool) -> dict[str, str]:
+    lower = {"better": "lower"} if of.better == "lower" else {}
+    return on | {"metric": of.name} | lower if told or lower else on
 
 
 def _of_gates(report: Report) -> Iterator[_Family]:
@@ -70,9 +89,15 @@ def _of_gates(report: Report) -> Iterator[_Family]:
     yield _Family("exit_code", "", "How the run ended.", [({}, report.exit_code)])
 
 
-def _quality(on: dict[str, str], variant: Variant) -> Sample:
-    found = variant.quality.estimate
-    return on | {"metric": variant.quality.metric}, found.value if found else None
+def _own(quality: Quality) -> Metric:
+    return scores.metric(quality.metric, quality.better, quality.unit)
+
+
+def _measured(quality: Quality) -> Iterator[tuple[Metric, float | None]]:
+    """The task's own metric first."""
+    yield _own(quality), quality.estimate.value if quality.estimate else None
+    for name in scores.ordered(quality.others):
+        yield scores.metric(name), quality.others[name]
 
 
 def _change(variant: Variant) -> float | None:

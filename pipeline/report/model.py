@@ -9,7 +9,7 @@ from typing import Final, Literal
 from pydantic import Field
 
 from .comparison import Comparison as Comparison
-from .part import Estimate as Estimate, Part as Part
+from .part import Estimate as Estimate, Part as Part, Score as Score
 from .timing import (
     ColdStart as ColdStart,
     Energy as Energy,
@@ -26,23 +26,30 @@ SCHEMA_VERSION: Final = 1
 
 
 class Paired(Part):
-    """Quality of one variant minus another's on the same test items (negative: this one is worse)."""
+    """Quality of one variant minus another's on the same test items; which sign is worse depends on the metric."""
 
     against: str  # "teacher", "control", "float32"
-    difference: Estimate  # in accuracy, 0.01 is one point
-    agreement: float  # share of items with the same predicted label
-    only_this_right: int
-    only_other_right: int
-    p_value: float  # exact McNemar
-    logit_error: float | None = None  # largest difference of a logit; only where both are forms of one network
+    difference: Score  # in the metric's own unit: of accuracy, 0.01 is one point
+    agreement: float | None = None  # share of equal labels; of other answers how alike they are, at most 1
+    only_this_right: int | None = None  # this and the next two: where each item has one label
+    only_other_right: int | None = None
+    p_value: float | None = None  # exact McNemar
+    logit_error: float | None = None  # largest difference of an output; only where both are forms of one network
 
 
 class Quality(Part):
-    metric: str  # "accuracy"
+    metric: str  # "accuracy", "mse": the task's own
+    better: Literal["higher", "lower"] = "higher"
+    unit: str = "share"  # "share": from 0 to 1; else what stands behind the number: "nats", ""
     split: str  # "test"
-    estimate: Estimate | None  # None: not measured, see reason
+    estimate: Score | None  # of the metric; None: not measured, see reason
     reason: str = ""
-    by_class: dict[str, float] = Field(default_factory=dict)
+    blocks: int | None = None  # of test items, that the interval is drawn from; None: the items themselves
+    others: dict[str, float | None] = Field(default_factory=dict)  # further metrics; None: the split cannot tell
+    by_class: dict[str, float] = Field(default_factory=dict)  # recall
+    confusion: tuple[tuple[int, ...], ...] | None = None  # items of each true class by what was said
+    curve: tuple[float | None, ...] | None = None  # the metric at each step ahead
+    threshold: float | None = None  # a score above it is an anomaly
     paired: tuple[Paired, ...] = ()
 
 
@@ -133,8 +140,8 @@ class Variant(Part):
 
 class SeedResult(Part):
     seed: int
-    validation: float
-    test: Estimate | None
+    validation: float  # in the metric of validation
+    test: Score | None
     epochs_run: int
     best_epoch: int
     epoch_ms: float  # median wall time of a training epoch
@@ -163,7 +170,7 @@ class Distillation(Part):
     distilled: tuple[SeedResult, ...]
     control: tuple[SeedResult, ...]
     distilled_mean: float | None
-    distilled_spread: float | None  # highest minus lowest seed
+    distilled_spread: float | None  # highest minus lowest seed, in the metric's own unit
     control_mean: float | None
     control_spread: float | None
     quantized_means: dict[str, float] = Field(default_factory=dict)  # recipe -> mean test metric over seeds
@@ -198,11 +205,13 @@ class Student(Part):
 
 
 class Baseline(Part):
-    """The cheap model that any network must beat."""
+    """A cheap model that any network must beat."""
 
     name: str
-    estimate: Estimate | None
+    estimate: Score | None
     reason: str = ""  # why estimate is None
+    others: dict[str, float | None] = Field(default_factory=dict)  # as in Quality
+    curve: tuple[float | None, ...] | None = None
 
 
 class Gate(Part):
@@ -309,8 +318,11 @@ class Report(Part):
     exit_code: int
     data: DataFacts
     baselines: tuple[Baseline, ...]
-    teacher: Variant
-    teacher_validation: float
+    teacher: Variant | None  # None: there is no file of it, and teacher_reason tells why
+    teacher_validation: float | None  # None: it was not trained or not measured here
+    teacher_quality: Quality | None = None  # of a teacher without a file, where its answers could be measured
+    teacher_reason: str = ""
+    validation_metric: str = ""  # that epochs are compared by; empty: the metric of quality
     students: tuple[Student, ...]
     curves: tuple[Curve, ...]
     gates: tuple[Gate, ...]

@@ -9,12 +9,19 @@ class Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
-class Estimate(Part):
-    """A number with its interval: Wilson for a proportion, Bonett and Price for a paired difference of proportions,
-    clusters for a ratio of timings."""
+class Score(Part):
+    """A number of quality with its interval: Wilson for a proportion, Bonett and Price for a paired difference of
+    proportions, a bootstrap over blocks of items for any other metric. No ends: nothing is known about chance."""
 
     value: float
-    low: float
-    high: float
+    low: float | None = None
+    high: float | None = None
     n: int
     confidence: float = 0.95
+
+
+class Estimate(Score):
+    """A number whose interval is always known: clusters for a ratio of timings."""
+
+    low: float
+    high: float

@@ -21,15 +21,15 @@ def recipes(report: Report) -> Table:
     """Each quantized file against its float one: bytes, time, labels, logits, and what its outputs depend on."""
     at = view.reference(report)
     numbers, shapes = view.series(report), view.shapes(report)
-    batches = at.batches if at else ()
+    batches, one_label = at.batches if at else (), view.labelled(report)
     columns = (
         Column("Variant", "recipe"),
         Column("Size", "before", numeric=True),
         Column("Smaller", numeric=True),
         Column("Below float32", "of weight bytes", numeric=True),
         *(Column("Faster", f"p50, batch {batch}", numeric=True) for batch in batches),
-        Column("Same label", "test split", numeric=True),
-        Column("Logit error", "largest", numeric=True),
+        Column("Same label" if one_label else "Agreement", "test split", numeric=True),
+        Column(f"{view.output(report).capitalize()} error", "largest", numeric=True),
         Column("Depends on"),
     )
     rows = tuple(
@@ -71,6 +71,8 @@ def _against_float(variant: Variant) -> tuple[Cell, Cell]:
     if found is None:
         return not_measured(), not_measured()
     error = not_measured() if found.logit_error is None else Cell(figures.gap(found.logit_error))
+    if found.agreement is None:
+        return not_measured(), error
     return Cell(figures.percent(found.agreement), f"of {found.difference.n:,}"), error
 
 
@@ -81,9 +83,10 @@ def _depends(variant: Variant) -> Cell:
     return Cell(f"! {', '.join(found)}", tone="warn") if found else Cell("✓ its own frames alone", tone="good")
 
 
-def candidates(student: Student) -> Table:
+def candidates(report: Report, student: Student) -> Table:
     """What ``auto`` tried, the kept one first, then those that were ruled out or beaten, and why."""
-    names = ("Size", "Smaller", "Faster", "Same label", "Logit error")
+    same = "Same label" if view.labelled(report) else "Agreement"
+    names = ("Size", "Smaller", "Faster", same, f"{view.output(report).capitalize()} error")
     return Table(
         f"What auto tried on {student.name}, against float32 on validation",
         (Column("Recipe"), *(Column(name, numeric=True) for name in names), Column("Result")),
@@ -143,7 +146,7 @@ def drift(report: Report) -> Table:
                         series=series, shape=shape))  # fmt: skip
     names = ("Start", "Middle", "End", "Allowed")
     columns = (Column("Variant"), *(Column(name, numeric=True) for name in names))
-    caption = "Streamed against whole: largest difference of a logit"
+    caption = f"Streamed against whole: largest difference of {view.an_output(report)}"
     return Table(caption, columns, tuple(rows), "nothing streams")
 
 

@@ -7,13 +7,16 @@ from typing import NamedTuple
 
 from markupsafe import Markup
 
-from . import figures, scales, view
-from .model import Report, Variant
+from ..tasks.metric import Metric
+from . import figures, scales, scores, view
+from .model import Report, Score, Variant
 from .svg import FONT, axes, chart, label, line, marker, tag, text_width
 from .text import cut
 
 WIDTH, HEIGHT = 440, 316
 LEFT, RIGHT, TOP, BOTTOM = 34, 430, 30, 272
+_REACH = 1.5  # heights of the points that a baseline may lie beyond them
+WIDE = 52  # instead of LEFT where ticks have more than three digits
 
 
 class Box(NamedTuple):
@@ -116,12 +119,18 @@ def _points(report: Report, position: Position) -> list[Point]:
             continue
         points.append(
             Point(
-                cut(variant.id, 26), spot[0], estimate.value, spot[1:], (estimate.low, estimate.high),
+                cut(variant.id, 26), spot[0], estimate.value, spot[1:], _ends(estimate),
                 numbers.get(variant.model, 0), shapes[variant.recipe], variant.model,
-                f"{variant.id}: {view.quality_text(variant)}", variant.ships,
+                f"{variant.id}: {view.quality_text(variant.quality)}", variant.ships,
             )
         )  # fmt: skip
     return points
+
+
+def _ends(estimate: Score) -> tuple[float, float]:
+    """The interval; the value alone where nothing is known about chance."""
+    low, high = estimate.low, estimate.high
+    return (estimate.value, estimate.value) if low is None or high is None else (low, high)
 
 
 def _plane(
@@ -135,26 +144,50 @@ def _plane(
     points = _points(report, position)
     if not points:
         return None
-    metric = report.teacher.quality.metric
+    metric = view.metric(report)
+    heights = [y for point in points for y in (*point.y_range, point.y)]
     floors = [(b.name, b.estimate.value) for b in report.baselines if b.estimate]
-    heights = [y for point in points for y in (*point.y_range, point.y)] + [value for _, value in floors]
-    x = scales.logarithmic([v for point in points for v in (point.x, *point.x_range)], LEFT, RIGHT, most=5)
-    y = scales.linear(heights, BOTTOM, TOP, ceiling=1.0)
+    floors = [one for one in floors if _is_near(one[1], heights, metric)]
+    heights += [value for _, value in floors]
+    left = LEFT if metric.unit == scores.SHARE else WIDE
+    x = scales.logarithmic([v for point in points for v in (point.x, *point.x_range)], left, RIGHT, most=5)
+    ends = (BOTTOM, TOP) if metric.better == "higher" else (TOP, BOTTOM)  # up is better in every report
+    y = scales.linear(heights, *ends, ceiling=scores.ceiling(metric))
     body = axes(
-        x, y, x_title=x_title, y_title=f"{metric} on the test split, %, 95 % intervals",
-        x_text=x_text, y_text=lambda share: figures.share_tick(share, y.ticks),
+        x, y, x_title=x_title, y_title=_y_title(metric),
+        x_text=x_text, y_text=lambda value: scores.ticks(value, y.ticks, metric),
     )  # fmt: skip
     body += [_trail(points, x, y)]
-    labels = Labels(Box(LEFT, TOP - 8, WIDTH, BOTTOM))
+    labels = Labels(Box(left, TOP - 8, WIDTH, BOTTOM))
     for point in points:
         at_x, at_y = x(point.x), y(point.y)
         labels.taken.append(Box(at_x - 9, at_y - 9, at_x + 9, at_y + 9))
-        labels.taken.append(Box(at_x - 2, y(point.y_range[1]), at_x + 2, y(point.y_range[0])))
+        top, bottom = _bar(point, y)
+        labels.taken.append(Box(at_x - 2, top, at_x + 2, bottom))
     body += [part for floor, value in floors for part in _floor(floor, y(value), labels)]
     body += [part for point in points for part in _drawn(point, x, y)]
     body += [part for point in points for part in _named(point, x, y, labels)]
     listed = "; ".join(f"{point.tip} at {exact(point.x)}" for point in points)
-    return chart(f"quality-{name}", WIDTH, HEIGHT, f"{metric} against {name}", listed, body)
+    return chart(f"quality-{name}", WIDTH, HEIGHT, f"{metric.label} against {name}", listed, body)
+
+
+def _is_near(floor: float, heights: Sequence[float], of: Metric) -> bool:
+    """A baseline with many times the error would leave the points no room; the tables tell it all the same."""
+    if of.unit == scores.SHARE:
+        return True
+    reach = _REACH * (max(heights) - min(heights))
+    return min(heights) - reach <= floor <= max(heights) + reach
+
+
+def _y_title(of: Metric) -> str:
+    told = [of.label + " on the test split", "%" if of.unit == scores.SHARE else of.unit, "95 % intervals"]
+    return ", ".join(part for part in (*told, "better upwards" if of.better == "lower" else "") if part)
+
+
+def _bar(point: Point, y: scales.Scale) -> tuple[float, float]:
+    """Upper and lower end of the interval's bar, in pixels."""
+    ends = sorted(map(y, point.y_range))
+    return ends[0], ends[1]
 
 
 def _trail(points: Sequence[Point], x: scales.Scale, y: scales.Scale) -> Markup:
@@ -171,11 +204,12 @@ def _floor(name: str, at: float, labels: Labels) -> list[Markup]:
     """A baseline across the plot, named at whichever end hides less."""
     text = cut(name, 30)
     wide = text_width(text)
-    ends = [(LEFT + 4, "start", Box(LEFT + 4, at - FONT - 4, LEFT + 4 + wide, at))]
+    left = labels.frame.left
+    ends = [(left + 4, "start", Box(left + 4, at - FONT - 4, left + 4 + wide, at))]
     ends.append((RIGHT - 4, "end", Box(RIGHT - 4 - wide, at - FONT - 4, RIGHT - 4, at)))
     x, anchor, box = min(ends, key=lambda end: sum(end[2].overlap(other) for other in labels.taken))
     labels.taken.append(box)
-    return [line(LEFT, at, RIGHT, at, class_="floor"), label(text, x, at - 5, anchor=anchor, class_="soft")]
+    return [line(left, at, RIGHT, at, class_="floor"), label(text, x, at - 5, anchor=anchor, class_="soft")]
 
 
 def _drawn(point: Point, x: scales.Scale, y: scales.Scale) -> list[Markup]:
@@ -190,7 +224,7 @@ def _drawn(point: Point, x: scales.Scale, y: scales.Scale) -> list[Markup]:
 
 def _named(point: Point, x: scales.Scale, y: scales.Scale, labels: Labels) -> list[Markup]:
     at_x, at_y = x(point.x), y(point.y)
-    bar = y(point.y_range[1]), y(point.y_range[0])
+    bar = _bar(point, y)
     text_x, text_y, anchor = labels.place(point.name, at_x, at_y, bar)
     parts = [label(point.name, text_x, text_y, anchor=anchor, class_="name strong" if point.strong else "name")]
     beyond = text_y < bar[0] or text_y - FONT > bar[1]

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 from markupsafe import Markup
 
-from . import figures, scales, view
+from ..tasks.metric import Metric
+from . import figures, scales, scores, view
 from .model import LatencyCell, Report, SeedResult, Student, Variant
 from .svg import axes, chart, label, line, marker, tag, text_width
 from .text import cut
@@ -22,30 +23,36 @@ def distilled_against_control(report: Report) -> Markup | None:
     if not results:
         return None
     tested = all(result.test for result in results)
-    teacher = report.teacher.quality.estimate.value if tested and report.teacher.quality.estimate else None
+    of, known = view.metric(report) if tested else view.validation(report), view.teacher_quality(report)
+    teacher = known.estimate.value if tested and known and known.estimate else None
     values = [_seed_value(result, tested) for result in results] + ([teacher] if teacher is not None else [])
     height = 36 + 92 * len(report.students) + 44
-    x = scales.linear(values, 78, WIDTH - 66, count=6, ceiling=1.0)
+    x = scales.linear(values, 78, WIDTH - 66, count=6, ceiling=scores.ceiling(of))
     where = "test split, float artifacts" if tested else "validation split: not every seed was tested"
-    body = axes(x, scales.Scale(0, 1, height - 44, 28), x_title=f"{report.teacher.quality.metric}, %, {where}",
-                y_title="", x_text=lambda share: figures.share_tick(share, x.ticks), y_text=str)  # fmt: skip
+    body = axes(x, scales.Scale(0, 1, height - 44, 28), x_title=f"{_axis(of)}, {where}",
+                y_title="", x_text=lambda value: scores.ticks(value, x.ticks, of), y_text=str)  # fmt: skip
     if teacher is not None:
         body += [line(x(teacher), 22, x(teacher), height - 44, class_="floor")]
         at = min(max(x(teacher), 40), WIDTH - 40)
-        body += [label(f"teacher {figures.percent(teacher)}", at, 15, anchor="middle", class_="soft")]
+        body += [label(f"teacher {scores.value(teacher, of)}", at, 15, anchor="middle", class_="soft")]
     body.append(label("mean", WIDTH, 15, anchor="end", class_="axis-title"))
     for i, student in enumerate(report.students):
-        body += _arms(report, student, tested, x, 50 + 92 * i)
+        body += _arms(report, student, tested, x, 50 + 92 * i, of)
     told = "; ".join(f"{student.name}: {student.distillation.sentence}" for student in report.students)
     return chart("arms", WIDTH, height, "Distilled against control, one dot per seed", told, body)
 
 
-def _arms(report: Report, student: Student, tested: bool, x: scales.Scale, at: float) -> list[Markup]:
+def _axis(of: Metric) -> str:
+    """The title of an axis along which the better ones may lie on the left."""
+    return ", ".join(part for part in (scores.axis(of), scores.direction(of)) if part)
+
+
+def _arms(report: Report, student: Student, tested: bool, x: scales.Scale, at: float, of: Metric) -> list[Markup]:
     made, series = student.distillation, view.series(report)[student.name]
     parts = [label(f"{cut(student.name, 30)}: {made.verdict}", 0, at, class_="name strong")]
     arms = (("distilled", made.distilled, made.distilled_mean), ("control", made.control, made.control_mean))
     for i, (arm, found, mean) in enumerate(arms):
-        parts += _arm(student, arm, found, tested, mean if tested else None, x, at + 22 + 26 * i, series)
+        parts += _arm(student, arm, found, tested, mean if tested else None, x, at + 22 + 26 * i, series, of)
     return parts
 
 
@@ -62,6 +69,7 @@ def _arm(
     x: scales.Scale,
     at: float,
     series: int,
+    of: Metric,
 ) -> list[Markup]:
     hollow = " hollow" if arm == "control" else ""
     parts = [label(arm, 62, at + 4, anchor="end", class_="tick")]
@@ -70,14 +78,14 @@ def _arm(
     values = [_seed_value(result, tested) for result in found]
     parts.append(line(x(min(values)), at, x(max(values)), at, class_=f"spread s{series}"))
     for value, result in zip(values, found, strict=True):
-        tip = f"{student.name}, {arm}, seed {result.seed}: {figures.percent(value)}"
+        tip = f"{student.name}, {arm}, seed {result.seed}: {scores.value(value, of)}"
         tip += ", exported" if result.selected else ""
         dots = [marker("circle", x(value), at, 5, class_=f"dot s{series}{hollow}")]
         dots += [marker("circle", x(value), at, 9, class_=f"ring s{series}")] if result.selected else []
         parts.append(tag("g", tag("title", tip), *dots))
     if mean is not None:
         parts.append(line(x(mean), at - 10, x(mean), at + 10, class_="mean"))
-        parts.append(label(figures.percent(mean), WIDTH, at + 4, anchor="end", class_="value"))
+        parts.append(label(scores.value(mean, of), WIDTH, at + 4, anchor="end", class_="value"))
     return parts
 
 

@@ -7,7 +7,7 @@ is taken, the important ones first, and what finds no room is named with the pla
 from collections.abc import Iterator
 from dataclasses import replace
 
-from . import changes, details, figures, tables, view
+from . import changes, details, figures, scores, tables, view
 from .markdown import escape, table
 from .model import Report, Student
 from .tables import Cell, Column, Row, Table
@@ -50,8 +50,8 @@ def students(report: Report) -> Table:
     columns = (
         Column("Student"),
         Column("Size", numeric=True),
-        Column(report.teacher.quality.metric.capitalize(), "95 % interval", numeric=True),
-        Column("Against the teacher", "points", numeric=True),
+        tables.quality_column(view.metric(report)),
+        Column("Against the teacher", scores.word(view.metric(report)), numeric=True),
         Column("Median latency", provider, numeric=True),
         Column("Distillation"),
     )
@@ -82,11 +82,8 @@ def _student_row(report: Report, student: Student) -> Row:
         (
             Cell(student.name, f"{view.recipe(variant)} · {student.architecture}"),
             Cell(figures.size(variant.footprint.size_bytes), " ".join(figures.smaller(smaller)) if smaller else ""),
-            tables.quality_cell(variant.quality.estimate, variant.quality.reason),
-            Cell(
-                figures.points(paired.difference.value),
-                view.points_interval(paired.difference.low, paired.difference.high),
-            )
+            tables.quality_cell(variant.quality),
+            tables.difference_cell(paired.difference, view.metric(report))
             if paired
             else Cell("not compared", tone="missing"),
             tables.latency_cell(view.cell(variant, view.reference(report)), view.latency_reason(variant)),
@@ -97,12 +94,15 @@ def _student_row(report: Report, student: Student) -> Row:
 
 
 def _teacher_row(report: Report) -> Row:
-    teacher = report.teacher
+    teacher, quality = report.teacher, tables.quality_cell(view.teacher_quality(report))
+    if teacher is None:
+        missing = Cell("no file", report.teacher_reason, "missing")
+        return Row((Cell("teacher"), missing, quality, *[Cell("–")] * 3))
     return Row(
         (
             Cell("teacher", teacher.architecture),
             Cell(figures.size(teacher.footprint.size_bytes)),
-            tables.quality_cell(teacher.quality.estimate, teacher.quality.reason),
+            quality,
             Cell("–"),
             tables.latency_cell(view.cell(teacher, view.reference(report)), view.latency_reason(teacher)),
             Cell("–"),

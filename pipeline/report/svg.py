@@ -85,7 +85,7 @@ def axes(
     y_text: Callable[[float], str],
 ) -> list[Markup]:
     """Grid, tick labels and titles. The y title stands above the axis, where it reads without a turned head."""
-    left, right, bottom, top = x.start, x.end, y.start, y.end
+    left, right, bottom, top = x.start, x.end, max(y.start, y.end), min(y.start, y.end)
     parts = [line(left, y(tick), right, y(tick), class_="grid") for tick in y.ticks]
     parts += [line(x(tick), top, x(tick), bottom, class_="grid") for tick in x.ticks]
     parts.append(line(left, bottom, right, bottom, class_="axis"))

@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from . import figures, view
-from .model import Estimate, Gate, LatencyCell, Percentile, Report, Variant
+from ..tasks.metric import Metric
+from . import figures, scores, view
+from .model import Estimate, Gate, LatencyCell, Percentile, Quality, Report, Score, Variant
 
 Tone = Literal["", "good", "bad", "warn", "quiet", "missing"]
 
@@ -84,13 +85,14 @@ def variants(report: Report) -> Table:
     """Every ONNX file with what it costs and what it gives, teacher first."""
     at = view.reference(report)
     against = view.comparisons(report)
+    metric = view.metric(report)
     columns = [
         Column("Variant"),
         Column("Size", numeric=True),
         Column("Smaller", numeric=True),
         Column("int8", numeric=True),
-        Column(report.teacher.quality.metric.capitalize(), "95 % interval", numeric=True),
-        *(Column(f"vs {name}", "points", numeric=True) for name in against),
+        quality_column(metric),
+        *(Column(f"vs {name}", scores.word(metric), numeric=True) for name in against),
         *(Column(f"Batch {batch}", "p50, p95", numeric=True) for batch in (at.batches if at else ())),
         *([] if at else [Column("Latency", numeric=True)]),
         Column("Faster", f"batch {at.batches[0]}" if at else "", numeric=True),
@@ -109,6 +111,12 @@ def variants(report: Report) -> Table:
     return Table(_where(at), tuple(columns), tuple(rows))
 
 
+def quality_column(of: Metric) -> Column:
+    """The column of the task's own metric."""
+    note = "95 % interval" if of.better == "higher" else "95 %, lower is better"
+    return Column(scores.heading(of), note, numeric=True)
+
+
 def _where(at: view.Reference | None) -> str:
     if at is None:
         return "All variants"
@@ -123,7 +131,7 @@ def _variant_cells(variant: Variant, report: Report, at: view.Reference | None, 
         Cell(figures.size(print_.size_bytes), figures.exact_size(print_.size_bytes)),
         _smaller(print_.smaller_than_teacher, is_teacher),
         Cell(figures.percent(print_.int8_share, 0)),
-        quality_cell(variant.quality.estimate, variant.quality.reason),
+        quality_cell(variant.quality),
         *(_paired_cell(variant, name, is_teacher) for name in against),
     ]
     for batch in at.batches if at else ():
@@ -166,11 +174,18 @@ def not_measured(reason: str = "") -> Cell:
     return Cell(figures.NOT_MEASURED, reason, "missing")
 
 
-def quality_cell(estimate: Estimate | None, reason: str = "") -> Cell:
-    """A share with its interval, or why there is none."""
-    if estimate is None:
+def quality_cell(quality: Quality | None) -> Cell:
+    """The metric with its interval, or why there is none."""
+    if quality is None:
+        return not_measured()
+    return score_cell(quality.estimate, scores.metric(quality.metric, quality.better, quality.unit), quality.reason)
+
+
+def score_cell(score: Score | None, of: Metric, reason: str = "") -> Cell:
+    """A number with its interval, or why there is none."""
+    if score is None:
         return not_measured(reason)
-    return Cell(figures.percent(estimate.value), view.interval(estimate.low, estimate.high))
+    return Cell(scores.value(score.value, of), scores.interval(score.low, score.high, of))
 
 
 def _paired_cell(variant: Variant, against: str, is_teacher: bool) -> Cell:
@@ -179,9 +194,15 @@ def _paired_cell(variant: Variant, against: str, is_teacher: bool) -> Cell:
         if variant.recipe == against or (is_teacher and against == "teacher"):
             return Cell("itself", tone="quiet")
         return Cell("has none", tone="quiet") if is_teacher else Cell("not compared", tone="missing")
-    low, high = found.difference.low, found.difference.high
-    tone: Tone = "bad" if high < 0 else "good" if low > 0 else ""
-    return Cell(figures.points(found.difference.value), view.points_interval(low, high), tone)
+    of = scores.metric(variant.quality.metric, variant.quality.better, variant.quality.unit)
+    low, high = scores.gains(found.difference, of)
+    tone: Tone = "" if low is None or high is None else "bad" if high < 0 else "good" if low > 0 else ""
+    return difference_cell(found.difference, of, tone)
+
+
+def difference_cell(score: Score, of: Metric, tone: Tone = "") -> Cell:
+    """A difference with its interval."""
+    return Cell(scores.difference(score.value, of), scores.differences(score.low, score.high, of), tone)
 
 
 def latency_cell(found: LatencyCell | None, reason: str) -> Cell:

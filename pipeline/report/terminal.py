@@ -56,10 +56,10 @@ def lines(report: Report, folder: str = "") -> Iterator[list[Span]]:
     """The card as styled lines."""
     yield from _verdict(report)
     yield []
-    teacher = report.teacher
-    size = figures.exact_size(teacher.footprint.size_bytes)
-    yield _line(Span(f"  {'teacher':<12}", "bold"), cut(teacher.architecture, 64))
-    yield _line(f"  {'':<12}", cut(f"{size}, {teacher.quality.metric} {view.quality_text(teacher)}", 64))
+    architecture, size = view.about_teacher(report)
+    quality = view.quality_text(view.teacher_quality(report))
+    yield _line(Span(f"  {'teacher':<12}", "bold"), cut(architecture, 64))
+    yield _line(f"  {'':<12}", cut(f"{size}, {view.metric(report).label} {quality}", 64))
     for student in report.students:
         yield from _student(report, student)
     yield from _gates(report)
@@ -105,7 +105,7 @@ def _student(report: Report, student: Student) -> Iterator[list[Span]]:
         f"{figures.exact_size(print_.size_bytes)}, {view.recipe(variant)}, {figures.percent(print_.int8_share, 0)} int8"
     )
     yield _line(f"  {'':<12}", cut(size, 64))
-    yield _line(f"  {'':<12}", cut(f"{variant.quality.metric} {view.quality_text(variant)}", 64))
+    yield _line(f"  {'':<12}", cut(f"{view.metric(report).label} {view.quality_text(variant.quality)}", 64))
     if cell is None:
         yield _line(f"  {'':<12}", cut(f"latency {view.latency_reason(variant)}", 64))
     else:
@@ -115,10 +115,10 @@ def _student(report: Report, student: Student) -> Iterator[list[Span]]:
     for part in scenarios.short(variant.scenarios, 64):
         yield _line(f"  {'':<12}", cut(part, 64))
     made = student.distillation
-    means = (
-        f"{view.mean_text(made.distilled_mean, None)} with teacher, {view.mean_text(made.control_mean, None)} without"
+    means = " with teacher, ".join(
+        view.mean_text(mean, None, view.metric(report)) for mean in (made.distilled_mean, made.control_mean)
     )
-    yield _line(f"  {'':<12}", cut(f"{made.verdict}: {means}", 64))
+    yield _line(f"  {'':<12}", cut(f"{made.verdict}: {means} without", 64))
 
 
 def _gates(report: Report) -> Iterator[list[Span]]:

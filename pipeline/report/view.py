@@ -6,8 +6,11 @@ Selection only; how a value is written stands in ``figures``, how it is laid out
 from collections.abc import Callable
 from typing import NamedTuple
 
-from . import figures
-from .model import Gate, LatencyCell, Paired, Percentile, Previous, Report, Student, Variant
+from ..tasks.metric import Metric
+from . import figures, scores
+from .model import Baseline, Gate, LatencyCell, Paired, Percentile, Previous, Quality, Report, Student, Variant
+
+TEACHER = "teacher"
 
 AGAINST = ("teacher", "control", "float32")
 SHAPES = ("circle", "diamond", "square", "triangle", "wedge", "hexagon")
@@ -26,8 +29,53 @@ class Reference(NamedTuple):
 
 
 def variants(report: Report) -> tuple[Variant, ...]:
-    """The teacher's, then every student's, in the order of the report."""
-    return (report.teacher, *(variant for student in report.students for variant in student.variants))
+    """The teacher's where there is a file of it, then every student's, in the order of the report."""
+    teacher = () if report.teacher is None else (report.teacher,)
+    return (*teacher, *(variant for student in report.students for variant in student.variants))
+
+
+def teacher_quality(report: Report) -> Quality | None:
+    """Of its file, or of the answers that were given in its place."""
+    return report.teacher_quality if report.teacher is None else report.teacher.quality
+
+
+def about_teacher(report: Report) -> tuple[str, str]:
+    """What it is and how large its file is, or why there is none."""
+    if report.teacher is None:
+        return "no file", report.teacher_reason or "there is no file of it"
+    return report.teacher.architecture, figures.exact_size(report.teacher.footprint.size_bytes)
+
+
+def metric(report: Report) -> Metric:
+    """The task's own, which every quality of a report is in."""
+    found = [one for one in (teacher_quality(report), *(variant.quality for variant in variants(report))) if one]
+    return scores.metric(found[0].metric, found[0].better, found[0].unit) if found else scores.metric("accuracy")
+
+
+def validation(report: Report) -> Metric:
+    """What epochs and seeds are compared by."""
+    return scores.metric(report.validation_metric) if report.validation_metric else metric(report)
+
+
+def labelled(report: Report) -> bool:
+    """Whether each item has one label, so that answers can be counted as the same or not."""
+    return metric(report).name == "accuracy"
+
+
+def output(report: Report) -> str:
+    """What a difference between two forms of a network is a difference of."""
+    return "logit" if labelled(report) else "output"
+
+
+def an_output(report: Report) -> str:
+    """The same with its article."""
+    return "a logit" if labelled(report) else "an output"
+
+
+def quality_reason(report: Report) -> str:
+    """Why no quality was measured, as far as the teacher's says it."""
+    known = teacher_quality(report)
+    return known.reason if known is not None and known.reason else "see the variants"
 
 
 def shipped(student: Student) -> Variant | None:
@@ -127,7 +175,7 @@ def previous(found: Previous) -> str:
 def series(report: Report) -> dict[str, int]:
     """Colour index per model; the teacher is 0, students follow and start over when colours run out."""
     numbers = {student.name: 1 + i % (SERIES - 1) for i, student in enumerate(report.students)}
-    return {**numbers, report.teacher.model: 0}
+    return {**numbers, TEACHER: 0}
 
 
 def shapes(report: Report) -> dict[str, str]:
@@ -160,23 +208,27 @@ def faster_ratio(variant: Variant, at: Reference | None) -> float | None:
     return found.faster_than_teacher.value if found and found.faster_than_teacher else None
 
 
-def quality_text(variant: Variant) -> str:
+def quality_text(quality: Quality | None) -> str:
     """The quality with its interval, or why there is none."""
-    estimate = variant.quality.estimate
-    if estimate is None:
-        return missing(variant.quality.reason)
-    return f"{figures.percent(estimate.value)} {interval(estimate.low, estimate.high)}"
+    if quality is None or quality.estimate is None:
+        return missing(quality.reason if quality else "")
+    return scores.scored(quality.estimate, scores.metric(quality.metric, quality.better, quality.unit))
 
 
-def mean_text(mean: float | None, spread: float | None) -> str:
+def baseline_text(report: Report, one: Baseline) -> str:
+    """What a cheap model reaches, or why that is not known."""
+    return missing(one.reason) if one.estimate is None else scores.scored(one.estimate, metric(report))
+
+
+def mean_text(mean: float | None, spread: float | None, of: Metric) -> str:
     """
-    >>> mean_text(0.9711, 0.003), mean_text(None, None)
+    >>> mean_text(0.9711, 0.003, scores.metric("accuracy")), mean_text(None, None, scores.metric("mse"))
     ('97.1 %, 0.3 points between the seeds', 'not measured')
     """
     if mean is None:
         return figures.NOT_MEASURED
-    between = f", {100 * spread:.1f} points between the seeds" if spread is not None else ""
-    return figures.percent(mean) + between
+    between = f", {scores.apart(spread, of)} {scores.word(of)} between the seeds" if spread is not None else ""
+    return scores.value(mean, of) + between
 
 
 def interval(low: float, high: float) -> str:
@@ -185,11 +237,3 @@ def interval(low: float, high: float) -> str:
     '[94.9, 98.4]'
     """
     return figures.signed(f"[{100 * low:.1f}, {100 * high:.1f}]").replace("-", figures.MINUS)
-
-
-def points_interval(low: float, high: float) -> str:
-    """
-    >>> points_interval(-0.019, 0.0081)
-    '[−1.9, +0.8]'
-    """
-    return f"[{figures.points(low)}, {figures.points(high)}]"

@@ -9,16 +9,16 @@ N = 370
 SPEAKERS = tuple(str(i) for i in range(1, 10))
 
 
-def wilson(value: float, n: int = N) -> m.Estimate:
+def wilson(value: float, n: int = N) -> m.Score:
     z = 1.96
     middle = (value + z * z / (2 * n)) / (1 + z * z / n)
     half = z / (1 + z * z / n) * math.sqrt(value * (1 - value) / n + z * z / (4 * n * n))
-    return m.Estimate(value=value, low=round(middle - half, 4), high=round(min(1.0, middle + half), 4), n=n)
+    return m.Score(value=value, low=round(middle - half, 4), high=round(min(1.0, middle + half), 4), n=n)
 
 
 def paired(against: str, difference: float, recipe: str = "float32") -> m.Paired:
     half = 0.012
-    estimate = m.Estimate(value=difference, low=difference - half, high=difference + half, n=N)
+    estimate = m.Score(value=difference, low=difference - half, high=difference + half, n=N)
     agreement, error = {"static-int8": (0.9973, 0.083), "weight-int8": (1.0, 0.0121)}.get(recipe, (0.9946, 0.214))
     form = against == "float32"
     return m.Paired(

@@ -34,9 +34,9 @@ UPDATE = "if the change is meant: python tests/pipeline/report/update_golden.py"
 
 
 @pytest.mark.parametrize("name", ["report.md", "junit.xml", "card.txt", "summary.md", "metrics.txt"])
-@pytest.mark.parametrize("kind", ["full", "bare"])
-def test_golden(kind: str, name: str, report: Report, bare: Report) -> None:
-    made = RENDERERS[name](report if kind == "full" else bare)
+@pytest.mark.parametrize("kind", ["full", "bare", "forecast"])
+def test_golden(kind: str, name: str, report: Report, bare: Report, foreseen: Report) -> None:
+    made = RENDERERS[name]({"full": report, "bare": bare, "forecast": foreseen}[kind])
     assert made == (GOLDEN / kind / name).read_text(encoding="utf-8"), UPDATE
 
 
@@ -44,10 +44,10 @@ def test_the_published_schema_is_in_step() -> None:
     assert as_json.schema() == (ROOT / "docs" / "report.schema.json").read_text(encoding="utf-8"), UPDATE
 
 
-def test_json_fits_its_schema(report: Report, bare: Report) -> None:
+def test_json_fits_its_schema(report: Report, bare: Report, foreseen: Report) -> None:
     validator = jsonschema.Draft202012Validator(json.loads(as_json.schema()))
     validator.check_schema(validator.schema)
-    for one in (report, bare):
+    for one in (report, bare, foreseen):
         assert list(validator.iter_errors(json.loads(as_json.render(one)))) == []
     broken = json.loads(as_json.render(report)) | {"exit_code": "five"}
     assert [error.json_path for error in validator.iter_errors(broken)] == ["$.exit_code"]
@@ -264,7 +264,7 @@ def bend(value: object, words: list[str]) -> object:
     fixed = {"pass", "fail", "inconclusive", "not measured", "error", "warn", "info", "warning", "teacher", "distilled",
              "control", "helped", "no clear gain", "hurt", "no control", "train", "validation", "test",
              "batch neighbours", "padding", "later frames", "better", "same", "worse", "differs", "bytes", "count",
-             "share", "us", "points", "difference", "ratio", "none"}  # fmt: skip
+             "share", "us", "points", "difference", "ratio", "none", "value", "higher", "lower"}  # fmt: skip
     if isinstance(value, str):
         if value in fixed:
             return value

@@ -197,7 +197,7 @@ def test_dark_and_light_define_the_same_variables(text: str) -> None:
     assert len(blocks) >= 4
     assert len({frozenset(b - {"--sans", "--mono"}) for b in blocks}) == 1
     used = set(re.findall(r"var\((--[\w-]+)\)", text))
-    local = {"--c", "--tone", "--tone-bg", "--mark"}
+    local = {"--c", "--tone", "--tone-bg", "--mark", "--share"}
     assert used <= blocks[0] | local
 
 

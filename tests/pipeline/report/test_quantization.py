@@ -67,11 +67,11 @@ def test_nothing_measured_is_nothing_claimed(report: m.Report) -> None:
 def test_candidates_have_the_kept_one_first_and_each_loser_its_reason(report: m.Report) -> None:
     student = report.students[0]
     backwards = student.model_copy(update={"candidates": student.candidates[::-1]})
-    table = quantization.candidates(backwards)
+    table = quantization.candidates(report, backwards)
     assert cells(table, "Recipe")[0] == "static-int8"
     assert cells(table, "Result")[0] == "✓ kept"
     assert all(len(reason) > 20 for reason in cells(table, "Result")[1:])
-    refused = row(quantization.candidates(report.students[1]), "static-int8")
+    refused = row(quantization.candidates(report, report.students[1]), "static-int8")
     assert refused[1:6] == ["not measured"] * 5
     assert refused[6].startswith("calibration sequence 3 must be (T, 12)")
 

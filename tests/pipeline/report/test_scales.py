@@ -74,8 +74,8 @@ def test_slower_is_never_called_faster() -> None:
     assert figures.faster(0.25) == ("4.0×", "slower")
     assert figures.smaller(0.5) == ("2.0×", "larger")
     assert figures.faster(1.01) == ("1.0×", "as fast")
-    assert figures.headline(0.5, 0.25, -0.01) == "2.0× larger, 4.0× slower, −1.0 points"
-    assert figures.headline(None, None, None) == "size not compared, speed not measured, quality not compared"
+    assert figures.headline(0.5, 0.25, "−1.0 points") == "2.0× larger, 4.0× slower, −1.0 points"
+    assert figures.headline(None, None, "") == "size not compared, speed not measured, quality not compared"
 
 
 def test_labels_of_close_points_do_not_overlap() -> None:

@@ -37,7 +37,9 @@ def main() -> None:
     sys.path.append(str(ROOT / "tests" / "support"))
     import conftest  # beside this file; found only when this one is run as a script
 
-    for kind, report in (("full", conftest.build()), ("bare", conftest.build_bare())):
+    kinds = {"full": conftest.build, "bare": conftest.build_bare, "forecast": conftest.build_forecast}
+    for kind, build in kinds.items():
+        report = build()
         folder = ROOT / "tests" / "golden" / "report" / kind
         folder.mkdir(parents=True, exist_ok=True)
         for name, render in RENDERERS.items():
