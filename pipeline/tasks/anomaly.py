@@ -131,19 +131,14 @@ class Anomaly(OnDataset):
         return ratio(sums[..., 0], sums[..., 1])
 
     def parts(self, outputs: Array, targets: Array) -> Parts:
-        """How many clean and how many anomalous frames of each item have a score of each height."""
+        """How many clean and how many anomalous frames of each item have a score of each height. Frames of one height
+        are ties, so the area is within half a thousandth or so of the exact one."""
         items = len(targets)
         height = np.searchsorted(_BORDERS, outputs) + _BINS * np.arange(items)[:, None]
         counted = []
         for which in (targets == self.normal, self._anomalous(targets)):
             counted.append(np.bincount(height[which], minlength=items * _BINS).reshape(items, _BINS))
         return np.concatenate(counted, axis=1).astype(np.float64)
-
-    def value(self, sums: Parts) -> Parts:
-        """AUROC; frames of one height are ties. It is within half a thousandth or so of the exact one."""
-        clean, anomalous = sums[..., :_BINS], sums[..., _BINS:]
-        below = np.cumsum(clean, axis=-1) - clean / 2
-        return ratio((anomalous * below).sum(axis=-1), anomalous.sum(axis=-1) * clean.sum(axis=-1))
 
     def measure(self, outputs: Array, targets: Array, lengths: Array | None = None) -> Measured:
         from sklearn.metrics import average_precision_score, roc_auc_score

@@ -8,6 +8,7 @@ import numpy as np
 
 from .contract import Array, Metric, Parts, Rows
 from .ends import Ends
+from .values import VALUES
 
 _NUMBERS = 2**22  # worked on at a time
 
@@ -49,7 +50,7 @@ class OnDataset:
         return self.parts(outputs, targets)
 
     def value(self, sums: Parts) -> Parts:
-        return ratio(sums[..., 0], sums[..., 1])
+        return VALUES[self.metric.name](sums)
 
     def validation_value(self, sums: Parts) -> Parts:
         return self.value(sums)

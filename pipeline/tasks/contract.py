@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...exporters.forms import OutputForm
+from .metric import Metric as Metric
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -28,25 +29,6 @@ numbers."""
 Parts = NDArray[np.float64]
 Answers = NDArray[np.float32]
 Array = NDArray[Any]
-
-
-@dataclass(frozen=True)
-class Metric:
-    """A number of quality.
-
-    Args:
-        name: in facts and budgets: "accuracy", "mse".
-        label: for people: "accuracy", "MSE".
-        better: which way is better.
-        unit: "share" is from 0 to 1 and shown in percent; else what stands behind the number: "nats", "bits", "".
-        about: one line for the docs.
-    """
-
-    name: str
-    label: str
-    better: Literal["higher", "lower"]
-    unit: str
-    about: str
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,7 @@ class Ends:
     def of(cls, dataset: Dataset) -> "Ends":
         in_graph = dict(dataset.device.get("front", {}))
         by_window = dataset.device.get("normalise", {}).get("by") == "window"
-        sizes = _sizes(dataset) if dataset.kind == "tokens" else ()
+        sizes = dataset.sizes if all(dataset.sizes) else _sizes(dataset)
         return cls(dataset.features, sizes, len(dataset.mean), in_graph, by_window)
 
     @property
@@ -80,9 +80,7 @@ class Ends:
 
 
 def _sizes(dataset: Dataset) -> tuple[int, ...]:
-    """Identifiers of each column: those of the vocabulary, or as many as there are."""
-    if dataset.vocabulary:
-        return (len(dataset.vocabulary),) * dataset.channels
+    """As many identifiers as there are in each column, where nobody says how many there can be."""
     largest = [0] * dataset.channels
     for block in blocks(dataset.train.values):  # all splits are stretches of it
         found = block.reshape(len(block), -1).max(axis=0).tolist()

@@ -1,6 +1,6 @@
 """Every number of quality that a task measures, by the name it has in facts and budgets. No import is heavy."""
 
-from .contract import Metric
+from .metric import Metric
 
 _ALL = (
     Metric("accuracy", "accuracy", "higher", "share", "right answers"),

@@ -10,7 +10,7 @@ from ...exporters.forms import LOGITS, OutputForm
 from ..data.dataset import Dataset
 from ..data.targets import ItemTargets
 from . import classes
-from .common import OnDataset, affine_head, f1_of_marks, ratio
+from .common import OnDataset, affine_head, f1_of_marks
 from .contract import Array, Measured, Parts, Rows
 from .ends import Ends
 from .metrics import METRICS
@@ -72,9 +72,6 @@ class Multilabel(OnDataset):
         said, there = outputs > 0, targets > 0
         both, either = (said & there).sum(axis=1), said.sum(axis=1) + there.sum(axis=1)
         return np.stack([2 * both, either], axis=-1).astype(np.float64)
-
-    def value(self, sums: Parts) -> Parts:
-        return ratio(sums[..., 0], sums[..., 1])
 
     def measure(self, outputs: Array, targets: Array, lengths: Array | None = None) -> Measured:
         from sklearn.metrics import accuracy_score, f1_score, recall_score

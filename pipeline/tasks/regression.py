@@ -9,7 +9,7 @@ import numpy as np
 from ...exporters.forms import VALUES, OutputForm
 from ..data.dataset import Dataset
 from ..data.targets import ItemTargets
-from .common import OnDataset, affine_head, alike, ratio
+from .common import OnDataset, affine_head, alike
 from .contract import Array, Measured, Parts, Rows
 from .ends import Ends
 from .metrics import METRICS
@@ -71,10 +71,6 @@ class Regression(OnDataset):
     def parts(self, outputs: Array, targets: Array) -> Parts:
         squares = (np.asarray(outputs, np.float64) - targets) ** 2
         return np.concatenate([squares, np.ones((len(squares), 1))], axis=1)
-
-    def value(self, sums: Parts) -> Parts:
-        """Root of the mean square of each target, then their mean: they may have different units."""
-        return np.asarray(np.sqrt(ratio(sums[..., :-1], sums[..., -1:] + np.zeros(len(self.std)))).mean(axis=-1))
 
     def measure(self, outputs: Array, targets: Array, lengths: Array | None = None) -> Measured:
         from sklearn.metrics import mean_absolute_error, r2_score, root_mean_squared_error

@@ -24,12 +24,13 @@ def mean(sums: Parts) -> Parts:
 
 
 def root_mean(sums: Parts) -> Parts:
-    """Of (total of squares, count).
+    """Of (total of squares of each target …, count): the root of each target's mean, then their mean, because they may
+    have different units.
 
     >>> float(root_mean(np.array([18.0, 2.0])))
     3.0
     """
-    return np.asarray(np.sqrt(mean(sums)))
+    return np.asarray(np.sqrt(_over(sums[..., :-1], sums[..., -1:] + np.zeros_like(sums[..., :-1]))).mean(axis=-1))
 
 
 def area(sums: Parts) -> Parts:
