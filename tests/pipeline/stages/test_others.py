@@ -68,7 +68,9 @@ def test_outputs_are_the_teachers_logits_item_by_item(stages, data, training):
 def test_outputs_do_not_change_with_the_number_of_devices(stages, data, training):
     teacher = stages.run(teach, {"data": data}, weights=None, **training())
     one, two = (
-        stages.run(outputs, {"data": data, "teacher": teacher}, **ASKED | {"placement": PLACEMENT | {"devices": devices}})
+        stages.run(
+            outputs, {"data": data, "teacher": teacher}, **ASKED | {"placement": PLACEMENT | {"devices": devices}}
+        )
         for devices in (1, 2)
     )
     assert one.digest == two.digest
