@@ -40,6 +40,10 @@ _DATA = {
     "data.label-value": Code("Labels are of mixed kinds, blank, or none of the label names.", "Write them one way."),
     "data.names": Code("Names of labels or features repeat or are blank.", "Give each its own name."),
     "data.one-class": Code("All items have the same label, so there is nothing to tell apart.", "Add a second class."),
+    "data.task": Code(
+        "The data is not what the task needs: another kind of frames, no such tag, windows of unequal length.",
+        "Choose another task, or follow the message.",
+    ),
     "data.label-absent": Code(
         "A label of the validation or test split never occurs in training.", "Train on it, or leave it out."
     ),

@@ -62,11 +62,11 @@ class Anomaly(OnDataset):
         normal = str(options.get("normal", "0"))
         if normal not in dataset.labels:
             hint = f"it has {', '.join(dataset.labels[:12])}"
-            faults.append(Fault("data.tag", "task.normal", "must be a tag of the data", repr(normal), hint))
+            faults.append(Fault("data.task", "task.normal", "must be a tag of the data", repr(normal), hint))
         if not ends.plain_frames:
             got = "tokens" if ends.sizes else "samples" if ends.in_graph else "windows normalised by themselves"
             rule = "needs frames of numbers that the training data's constants standardize"
-            faults.append(Fault("data.anomaly", "task", rule, got))
+            faults.append(Fault("data.task", "task", rule, got))
         if faults:
             raise InputRejected(faults)
         return cls(
@@ -177,7 +177,7 @@ class Anomaly(OnDataset):
         clean = np.sort(scores[targets == self.normal])
         if not len(clean):
             where, rule = "validation split", "must have clean frames, from which the threshold follows"
-            raise InputRejected(Fault("data.anomaly", where, rule, "none"))
+            raise InputRejected(Fault("data.task", where, rule, "none"))
         return float(clean[max(0, len(clean) - 1 - int(len(clean) * self.false_alarms / 1000))])
 
     def _anomalous(self, targets: Array) -> Array:

@@ -61,13 +61,13 @@ class Forecasting(OnDataset):
         ends, train, targets = Ends.of(dataset), dataset.train, dataset.train.targets
         if ends.sizes or ends.in_graph or not isinstance(targets, HorizonTargets):
             got = "tokens" if ends.sizes else "samples" if ends.in_graph else "none to foresee"
-            raise InputRejected(Fault("data.forecasting", "task", "must have frames of numbers", got))
+            raise InputRejected(Fault("data.task", "task", "must have frames of numbers", got))
         skip = int(train.lengths.max()) if options.get("skip", "none") == "linear" else 0
         if skip and (train.lengths != skip).any():
             got = f"{int(train.lengths.min())} to {skip} frames"
             hint = "add to data.transforms: {kind: window, length: 96}"
             rule = "needs windows of one length"
-            raise InputRejected(Fault("data.forecasting", "task.skip", rule, got, hint))
+            raise InputRejected(Fault("data.task", "task.skip", rule, got, hint))
         around = options.get("normalise", "last")
         if around == "none":
             around = "mean" if ends.by_window else None

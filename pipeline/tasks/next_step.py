@@ -39,16 +39,16 @@ def next_step(options: Mapping[str, Any], dataset: Dataset) -> "NextToken | Next
     if dataset.kind == "tokens":
         if dataset.channels > 1:
             got = f"{dataset.channels} tokens"
-            raise InputRejected(Fault("data.next-step", "task", "must have one token a frame to foresee", got))
+            raise InputRejected(Fault("data.task", "task", "must have one token a frame to foresee", got))
         names = dataset.vocabulary or tuple(str(index) for index in range(ends.sizes[0]))
         return NextToken(ends, names, bool(options.get("tied")))
     if options.get("tied"):
-        raise InputRejected(Fault("data.next-step", "task.tied", "needs tokens", "frames of numbers"))
+        raise InputRejected(Fault("data.task", "task.tied", "needs tokens", "frames of numbers"))
     for block in blocks(dataset.train.values):
         if ((block != 0) & (block != 1)).any():
             hint = "for numbers: task: {kind: forecasting, horizon: 1}"
             rule = "must have tokens, or frames of 0 and 1"
-            raise InputRejected(Fault("data.next-step", "task", rule, "other numbers", hint))
+            raise InputRejected(Fault("data.task", "task", rule, "other numbers", hint))
     return NextMarks(ends, dataset.features)
 
 

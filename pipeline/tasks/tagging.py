@@ -49,7 +49,7 @@ class Tagging(OnDataset):
             if name not in dataset.labels:
                 hint = f"it has {', '.join(dataset.labels[:12])}"
                 rule = "must be a tag of the data"
-                raise InputRejected(Fault("data.tag", "task.unknown", rule, repr(name), hint))
+                raise InputRejected(Fault("data.task", "task.unknown", rule, repr(name), hint))
             unknown = dataset.labels.index(name)
         weights: tuple[float, ...] = ()
         if options.get("class_weights", "none") == "balanced":
