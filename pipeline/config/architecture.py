@@ -138,7 +138,7 @@ class TeacherTransformer(Transformer, Taught):
 
 
 class PythonStudent(Architecture, PythonEntry):
-    """An encoder of your own: ``build(inputs=..., **arguments)`` returns a module that keeps what docs/teachers.md asks.
+    """An encoder of your own: ``build(inputs=..., **arguments)`` returns a module as docs/teachers.md asks.
 
     It runs as your code, with your rights. Front and head are put around it as around any other.
     """
