@@ -155,7 +155,7 @@ _BUNDLES = {
 
 _ALONE = {
     "model.inputs": Code(
-        "An ONNX file cannot be fed with sequences as far as seqpress can tell, or does not answer in the task's shape.",
+        "An ONNX file cannot be fed with sequences as far as seqpress can tell, or answers in another shape.",
         "Say the axes with --layout, constant inputs in the calibration file; of a teacher, name inputs and output.",
     ),
     "model.run": Code(

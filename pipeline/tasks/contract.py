@@ -29,7 +29,7 @@ class Task(Protocol):
         """Mean loss against the data's own labels: (B, C), (B,) to a scalar."""
 
     def hard_losses(self, outputs: "Tensor", batch: "Batch", label_smoothing: float = 0.0) -> "tuple[Tensor, Tensor]":
-        """Loss against the data's own targets, summed over what counts, and how much counts: the loss is their ratio."""
+        """Loss against the data's own targets, summed over what counts, and how much counts."""
 
     def view(self, outputs: "Tensor", batch: "Batch") -> "Tensor":
         """The answers that count as rows (N, K): no padding, nothing without a target."""

@@ -77,8 +77,8 @@ def load(weights: Path, specification: Path, folder: Path) -> OwnNetwork:
         folder: of the YAML file, where the user's module is looked for.
     """
     given = json.loads(specification.read_text(encoding="utf-8"))
-    forms = {"input": InputForm(**_tuples(given.pop("input"))), "output": OutputForm(**_tuples(given.pop("output")))}
-    network = PythonTeacher(**given, **forms).network(folder)
+    taken, made = InputForm(**_tuples(given.pop("input"))), OutputForm(**_tuples(given.pop("output")))
+    network = PythonTeacher(**given, input=taken, output=made).network(folder)
     network.load_state_dict(load_file(weights))
     return network.eval()
 

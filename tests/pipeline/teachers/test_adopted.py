@@ -131,12 +131,27 @@ X = TensorProto.FLOAT
 @pytest.mark.parametrize(
     ("changes", "ends", "kind", "said"),
     [
-        ({"inputs": [value("x", X, ["b", "t", 7])], "weights": np.zeros((7, C), np.float32)}, {}, InputRejected, "5 is 7"),
+        (
+            {"inputs": [value("x", X, ["b", "t", 7])], "weights": np.zeros((7, C), np.float32)},
+            {},
+            InputRejected,
+            "5 is 7",
+        ),
         ({"inputs": [value("x", X, ["b", 30, F])]}, {}, InputRejected, "must leave time free; got fixed at 30"),
         ({"inputs": [value("x", X, [1, "t", F])]}, {}, InputRejected, "must leave batch free; got fixed at 1"),
         ({"weights": np.zeros((F, 3), np.float32), "outputs": [value("y", X, ["b", 3])]}, {}, InputRejected, "3 there"),
-        ({"weights": np.zeros((F, 3), np.float32), "outputs": [value("y", X, None)]}, {}, InputRejected, r"got \(2, 3\)"),
-        ({"inputs": [value("x", X, ["b", "t", F]), value("z", X, ["b", "t", F])]}, {}, ConfigError, "say which is which"),
+        (
+            {"weights": np.zeros((F, 3), np.float32), "outputs": [value("y", X, None)]},
+            {},
+            InputRejected,
+            r"got \(2, 3\)",
+        ),
+        (
+            {"inputs": [value("x", X, ["b", "t", F]), value("z", X, ["b", "t", F])]},
+            {},
+            ConfigError,
+            "say which is which",
+        ),
         ({}, {"inputs": {"frames": "w"}}, ConfigError, "must name one of 'x' float"),
         ({}, {"inputs": {"tokens": "x"}}, ConfigError, "must be frames or lengths"),
         ({}, {"output": "z"}, ConfigError, "must name one of 'y' float"),
