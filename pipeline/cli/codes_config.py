@@ -38,7 +38,7 @@ CONFIG = {
         "Correct the path. Relative paths in the YAML start at its own folder.",
     ),
     "config.missing-module": Code(
-        "The module of data.entry is found neither beside the YAML file nor among the installed packages.",
+        "A module of your own is found neither beside the YAML file nor among the installed packages.",
         "Correct the name before the colon, or install the package.",
     ),
     "config.size": Code("The file is larger than 1 MiB.", "Check that it is the file you meant."),

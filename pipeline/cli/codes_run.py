@@ -91,12 +91,21 @@ _STAGES = {
     "stage.nothing-quantized": Code(
         "A recipe made no weight smaller than float32.", "Take the recipe out of quantize for this student."
     ),
-    "model.changed": Code("A weights file changed while it was used.", "Run again when nothing writes to it."),
+    "model.changed": Code(
+        "A file or module that a task depends on changed while it was used.", "Run again when nothing writes to it."
+    ),
     "model.weights": Code(
         "teacher.weights lacks a tensor of the network, or has it in another shape.",
         "Set teacher to the sizes that the file was saved with.",
     ),
-    "model.unreadable": Code("teacher.weights is no safetensors file.", "Save it with safetensors.torch.save_file."),
+    "model.unreadable": Code(
+        "teacher.weights is no safetensors file, and no .pt file of tensors alone.",
+        "Save it with safetensors.torch.save_file.",
+    ),
+    "model.outputs": Code(
+        "The arrays of teacher.outputs do not fit the data set: their shape, order or numbers.",
+        "Write one row an item, or all frames end to end, in the order of the split.",
+    ),
     "run.incomplete": Code(
         "Some tasks failed, so the report was not written. Everything that finished is kept.",
         "Mend the faults above and run the same command.",
@@ -150,10 +159,13 @@ _BUNDLES = {
 
 _ALONE = {
     "model.inputs": Code(
-        "An ONNX file cannot be fed with sequences as far as seqpress can tell.",
-        "Say the axes with --layout; put constant inputs into the calibration file under their names.",
+        "An ONNX file cannot be fed with sequences as far as seqpress can tell, or answers in another shape.",
+        "Say the axes with --layout, constant inputs in the calibration file; of a teacher, name inputs and output.",
     ),
-    "model.run": Code("An ONNX file does not run on the sequences given.", "Check --layout and the features."),
+    "model.run": Code(
+        "An ONNX file does not run on the sequences given, or answers with what it must not.",
+        "Check --layout and the features; of a teacher, what teacher.inputs and teacher.output say.",
+    ),
     "model.step": Code("A step graph was given where its whole graph is asked for.", "Give the model.onnx beside it."),
     "calibration.unusable": Code(
         "A model answers the calibration sequences with NaN, or cannot be fed with them.", "Repair the sequences."
@@ -167,15 +179,28 @@ _ALONE = {
         "A model could not be measured on a provider that is there.", "Read what onnxruntime or the process said."
     ),
     "out.taken": Code("There is something where the result is to be written.", "Choose another with --out."),
-    "module.missing": Code("ENTRY names no module, or no function in it.", "Correct it; it starts at this folder."),
-    "module.kind": Code("ENTRY returned something else than a torch module.", "Return an nn.Module."),
+    "module.missing": Code(
+        "An entry point names no module, or no function in it.",
+        "Correct it; it is searched in the folder of the YAML file (of `compress export`, in this one) first.",
+    ),
+    "module.kind": Code("Your function returned something else than a torch module.", "Return an nn.Module."),
+    "module.arguments": Code("Your function does not take the arguments.", "Follow its signature."),
+    "module.answer": Code(
+        "Your own network, loss or metric returned something of another shape or kind, or NaN.",
+        "Return what docs/teachers.md says.",
+    ),
+    "module.claim": Code(
+        "Your own encoder breaks a promise: that padding, neighbours or later frames do not count, or that chunks give "
+        "what the whole gives.",
+        "Mend it, or withdraw the promise: causal, receptive_field.",
+    ),
     "module.logits": Code(
         "The module does not map frames and lengths to one logit a class.", "Correct forward, --inputs or --classes."
     ),
     "module.streaming": Code(
-        "The module cannot be streamed: it lacks initial_state or advance.", "Add them, or leave out --streaming."
+        "The module cannot be streamed: it lacks initial_state or advance.", "Add them, or do not ask for streaming."
     ),
-    "module.user-code": Code("Your own module raised an error.", "Mend it at the line in the message."),
+    "module.user-code": Code("Your own code raised an error.", "Mend it at the line in the message."),
     "environment.no-torch": Code("torch is not installed.", "Install `seqpress[train]`."),
 }
 

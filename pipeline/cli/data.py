@@ -12,6 +12,7 @@ from .console import say, say_json
 EXAMPLES = (
     "compress data pipeline.yaml",
     "compress data pipeline.yaml --html data.html",
+    "compress data pipeline.yaml --arrays data.npz",
     "compress data pipeline.yaml --set data.missing=interpolate --json",
 )
 
@@ -20,6 +21,9 @@ def data(
     path: PipelineFile = "pipeline.yaml",
     overrides: Overrides = None,
     as_json: Json = False,
+    arrays: Annotated[
+        Path | None, typer.Option("--arrays", help="Also write the items as npz, in the order of the splits.")
+    ] = None,
     html: Annotated[Path | None, typer.Option("--html", help="Also write a page with the examples plotted.")] = None,
 ) -> None:
     """Show what the data section of a pipeline file reads.
@@ -31,12 +35,16 @@ def data(
     from ..config.references import check_references
     from ..data.load import load_source
     from ..data.overview import as_text, overview
+    from ..data.packing import write_arrays
 
     loaded = load(path, overrides or [])
     check_references(loaded)
     options = loaded.config.data.model_dump(mode="json")
     with tempfile.TemporaryDirectory(prefix="seqpress-") as scratch:
-        facts = overview(load_source(options, loaded.folder, loaded.config.seed, into=Path(scratch)))
+        dataset = load_source(options, loaded.folder, loaded.config.seed, into=Path(scratch))
+        facts = overview(dataset)
+        if arrays is not None:
+            write_arrays(dataset, arrays)
     if html is not None:
         from ..report.data_page import page
 
@@ -44,4 +52,5 @@ def data(
     if as_json:
         say_json(facts)
     else:
-        say(as_text(facts) + (f"\n\nwrote {html}" if html else ""))
+        wrote = [f"wrote {path}" for path in (html, arrays) if path is not None]
+        say("\n".join([as_text(facts), *([""] if wrote else []), *wrote]))

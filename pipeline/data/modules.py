@@ -15,7 +15,6 @@ from pathlib import Path
 from ..errors import ConfigError, Fault
 
 _WHERE = "data.entry"
-_MISSING = {"data": "data.missing-module", "module": "module.missing"}
 
 
 def source_files(module: str, folder: Path, where: str = _WHERE, family: str = "data") -> dict[str, Path]:
@@ -47,7 +46,9 @@ def source_files(module: str, folder: Path, where: str = _WHERE, family: str = "
             queue += _imported(path, name, family)
     if module not in found:
         rule = "must name a module beside the YAML file or an installed one"
-        raise ConfigError(Fault(_MISSING[family], where, rule, repr(module)))
+        if family == "module":
+            raise ConfigError(Fault("module.missing", where, rule, repr(module)))
+        raise ConfigError(Fault("data.missing-module", where, rule, repr(module)))
     return dict(sorted(found.items()))
 
 

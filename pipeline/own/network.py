@@ -1,6 +1,7 @@
 """A teacher of the user's own: a whole network, from raw inputs to logits or values."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, final
 
 import torch
@@ -8,7 +9,7 @@ from torch import Tensor, nn
 
 from ...exporters.forms import InputForm, OutputForm
 from ...exporters.whole import example_of
-from ..errors import Fault, InputRejected
+from ..errors import Fault, InputRejected, SeqpressError, StageFailed
 from .entry import Entry
 
 
@@ -78,3 +79,20 @@ def build_network(
     if not torch.isfinite(answer).all():
         raise InputRejected(Fault("module.answer", where, f"must give finite {given.raw}", "NaN or infinity"))
     return network.train(training)
+
+
+@contextmanager
+def exporting(entry: Entry) -> Iterator[None]:
+    """Around the export of a network that is, or holds, the user's own module.
+
+    Raises:
+        StageFailed: it has no ONNX form with batch and time free: what the tracer met, and what to write instead.
+    """
+    from ..standalone.user_module import cause, no_form  # it imports all that measures and bundles
+
+    try:
+        yield
+    except SeqpressError:
+        raise
+    except (RuntimeError, TypeError, ValueError) as error:  # BadGraph, and what the tracer raises on code it meets
+        raise StageFailed(no_form(f"{entry.where} {entry.name}", cause(error))) from error

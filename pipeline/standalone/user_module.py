@@ -200,10 +200,10 @@ def _graphs(request: Request, network: "nn.Module") -> list[onnx.ModelProto]:
         TypeError,
         ValueError,
     ) as error:  # BadGraph, and what the tracer raises on code it cannot follow
-        raise StageFailed(_no_form(request, _cause(error))) from error
+        raise StageFailed(_no_form(request, cause(error))) from error
 
 
-def _cause(error: BaseException) -> str:
+def cause(error: BaseException) -> str:
     """Our own word where the tracer wrapped it, else the tracer's."""
     at: BaseException | None = error
     while at is not None:
@@ -217,11 +217,16 @@ def _cause(error: BaseException) -> str:
 
 
 def _no_form(request: Request, got: str) -> Fault:
+    return no_form(request.entry, got)
+
+
+def no_form(where: str, got: str) -> Fault:
+    """The fault of a module that cannot be exported with batch and time free."""
     hint = (
         "loops over frames in Python, packed sequences and sizes taken as numbers freeze the length of the example; "
         "use nn.GRU or nn.LSTM over the padded tensor, convolutions or attention, and index with lengths"
     )
-    return Fault("stage.export", request.entry, "must have an ONNX form with batch and time free", got, hint)
+    return Fault("stage.export", where, "must have an ONNX form with batch and time free", got, hint)
 
 
 def _sequences(request: Request) -> list[Floats]:
