@@ -106,6 +106,10 @@ CONFIG = {
         "A limit is set on something that the same file switches off: the steps of a stream, or the peak memory.",
         "Switch on what the message names, or delete the limit.",
     ),
+    "config.metric": Code(
+        "A budget is set on a metric that the task of this file does not have.",
+        "Take one of the metrics that the message lists, or delete the budget.",
+    ),
     "config.override": Code(
         "A --set option has no path=value form, or its path leads nowhere.",
         "Write it like `--set distill.losses[0].temperature=4`; set a whole list or section where the path ends.",

@@ -1,25 +1,30 @@
 """Section ``budgets``: the limits that decide the exit code."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, get_args
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, SerializerFunctionWrapHandler, create_model, model_serializer
 
+from ..tasks.metrics import METRICS
 from .families import Family
-from .limits import AnyLimit, CountLimit, Level, LevelName, ShareLimit, SizeLimit, TimeLimit, number
+from .limits import AnyLimit, CountLimit, Level, LevelName, NumberLimit, ShareLimit, SizeLimit, TimeLimit, number
 from .options import Options, Written
 from .providers import NAMES
 
-Metric = Literal[
-    "size", "parameters", "latency", "step", "memory.peak", "quality.accuracy", "quality.drop", "int8.share",
-    "agreement", "leak",
-]  # fmt: skip
 PERCENTILES = ("p50", "p90", "p95", "p99")
 #: What is at least as good the larger it is; every other number is a most.
-_LEAST = ("quality.accuracy", "int8.share", "agreement")
+_LEAST = ("int8.share", "agreement", *(f"quality.{one.name}" for one in METRICS.values() if one.better == "higher"))
+_ACCURACY = "accuracy"  # has a field of its own, told by its own name
+
 
 _PARTS = (("PROVIDER", NAMES), ("PERCENTILE", PERCENTILES))
 LATENCY = Family("latency", _PARTS, "time of a whole sequence at batch 1, at the slowest of the lengths, at most")
+_OTHERS = tuple(one for name, one in METRICS.items() if name != _ACCURACY)
+_SHARES = (("SHARE", tuple(one.name for one in _OTHERS if one.unit == "share")),)
+_NUMBERS = (("NUMBER", tuple(one.name for one in _OTHERS if one.unit != "share")),)
+_BOUND = "on the test split: at least where higher is better, else at most"
+SHARES = Family("quality", _SHARES, f"a metric that is a share, {_BOUND}")
+NUMBERS = Family("quality", _NUMBERS, f"a metric in its own unit, {_BOUND}")
 STEP = Family("step", _PARTS, "time of a chunk of a stream, at the slowest of the chunk sizes, at most")
 
 
@@ -29,7 +34,7 @@ class Budget:
 
     Args:
         name: the key in the YAML: ``latency.cpu.p95``.
-        metric: what it limits.
+        metric: what it limits: "size", "latency", "quality.mse".
         provider: of a latency or a step.
         percentile: of a latency or a step: 50, 90, 95 or 99.
         bound: whether ``limit`` is the most or the least that is allowed.
@@ -39,7 +44,7 @@ class Budget:
     """
 
     name: str
-    metric: Metric
+    metric: str
     provider: str | None
     percentile: int | None
     bound: Literal["max", "min"]
@@ -64,10 +69,22 @@ def _timings() -> dict[str, Any]:
     return found
 
 
+def _qualities() -> dict[str, Any]:
+    """A field for every metric of the table but accuracy."""
+    found: dict[str, Any] = {}
+    for of in _OTHERS:
+        kind, family = (ShareLimit, SHARES) if of.unit == "share" else (NumberLimit, NUMBERS)
+        bound = "at least" if of.better == "higher" else "at most"
+        unit = "" if of.unit in ("share", "") else f", in {of.unit}"
+        about = Field(alias=f"quality.{of.name}", description=f"{of.label} on the test split, {bound}{unit}")
+        found[f"quality_{of.name}"] = (Annotated[kind | None, Written, family, about], None)
+    return found
+
+
 if TYPE_CHECKING:
     _Timings = _Weight
 else:
-    _Timings = create_model("_Timings", __base__=_Weight, __module__=__name__, **_timings())
+    _Timings = create_model("_Timings", __base__=_Weight, __module__=__name__, **_timings(), **_qualities())
 
 
 class Budgets(_Timings):
@@ -86,7 +103,10 @@ class Budgets(_Timings):
     quality_drop: Annotated[
         ShareLimit | None,
         Written,
-        Field(alias="quality.drop", description="accuracy lost against the teacher, in points, at most"),
+        Field(
+            alias="quality.drop",
+            description="quality lost against the teacher, at most: of a share in points, else in % of the teacher's",
+        ),
     ] = None
     int8_share: Annotated[
         ShareLimit | None, Written, Field(alias="int8.share", description="int8 share of the weight bytes, at least")
@@ -99,7 +119,10 @@ class Budgets(_Timings):
     agreement: Annotated[
         ShareLimit | None,
         Written,
-        Field(description="share of test items with the same label as from the float file, at least"),
+        Field(
+            description="share of test items with the same label as from the float file, at least; of other answers "
+            "how alike they are"
+        ),
     ] = None
     leak: Annotated[
         Level | None,
@@ -126,7 +149,7 @@ def _budget(name: str, rule: AnyLimit) -> Budget:
         percentile = int(quantile.removeprefix("p"))
     return Budget(
         name=name,
-        metric=_metric(metric),
+        metric=metric,
         provider=provider,
         percentile=percentile,
         bound="min" if metric in _LEAST else "max",
@@ -134,7 +157,3 @@ def _budget(name: str, rule: AnyLimit) -> Budget:
         text=str(rule.limit),
         level=rule.level,
     )
-
-
-def _metric(name: str) -> Metric:
-    return next(metric for metric in get_args(Metric) if metric == name)

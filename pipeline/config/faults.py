@@ -166,8 +166,9 @@ class Translator:
     def _unknown_key(self, place: Place) -> None:
         known = families(place.section)
         name = str(place.path[-1])
-        family = next((one for one in known.values() if one is not None and name.startswith(f"{one.head}.")), None)
-        told = [f"{family.pattern} with {family.words}"] if family else told_keys(place.section)
+        near = dict.fromkeys(one for one in known.values() if one is not None and name.startswith(f"{one.head}."))
+        alone = [key for key, one in known.items() if one is None and key.startswith(tuple(f"{f.head}." for f in near))]
+        told = [*alone, *(f"{one.pattern} with {one.words}" for one in near)] if near else told_keys(place.section)
         noun = "metric" if place.topic == "budgets" else "key"
         self._unknown(place.path, nearest_key(name, known), told, noun, place)
 

@@ -75,7 +75,13 @@ class CountLimit(Limit):
     limit: Annotated[int, Field(ge=1, le=10**12, description="the bound itself", examples=[10_000])]
 
 
-AnyLimit = SizeLimit | TimeLimit | ShareLimit | CountLimit
+class NumberLimit(Limit):
+    """A number of a metric, in its own unit: the bare value, or ``{limit: 0.4, level: warn}``."""
+
+    limit: Annotated[float, Field(description="the bound itself", examples=[0.4])]
+
+
+AnyLimit = SizeLimit | TimeLimit | ShareLimit | CountLimit | NumberLimit
 
 
 def number(rule: AnyLimit) -> float:
@@ -91,5 +97,5 @@ def number(rule: AnyLimit) -> float:
             return duration_us(rule.limit)
         case ShareLimit():
             return share(rule.limit)
-        case CountLimit():
+        case CountLimit() | NumberLimit():
             return rule.limit

@@ -1,10 +1,13 @@
 """Limits on what the same file does not have measured, and how many samples the others need."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
+from ..tasks.metrics import measured_by
 from .benchmark import Benchmark
-from .budgets import LATENCY, STEP, Budget
+from .budgets import LATENCY, SHARES, STEP, Budget
+from .nearest import nearest
 
 LEAST_CLAIM = 95  # the highest percentile that a report shows of every timing, asked for or not
 
@@ -29,7 +32,7 @@ class Unmeasured:
 
 
 def unmeasured(
-    budgets: Iterable[str], limits: Iterable[str], benchmark: Benchmark, streaming: bool
+    budgets: Iterable[str], limits: Iterable[str], benchmark: Benchmark, streaming: bool, task: Any
 ) -> Iterator[Unmeasured]:
     """The limits that nothing in this file would measure.
 
@@ -38,7 +41,10 @@ def unmeasured(
         limits: the same of ``regression``.
         benchmark: the section.
         streaming: of the section ``export``.
+        task: the section as plain data: a word, or a mapping with its ``kind``.
     """
+    budgets = list(budgets)
+    yield from _of_other_tasks(budgets, task)
     listed = [str(request.name) for request in benchmark.providers]
     written = [*(("budgets", name) for name in budgets), *(("regression", name) for name in limits)]
     for section, name in written:
@@ -59,6 +65,23 @@ def unmeasured(
             yield Unmeasured(
                 (section, name), "config.budget-unmeasured", rule, shown, f"add {scenario} there, or delete {noun}"
             )
+
+
+def _of_other_tasks(budgets: Iterable[str], task: Any) -> Iterator[Unmeasured]:
+    """Budgets on metrics of another kind of task."""
+    options = task if isinstance(task, Mapping) else {"kind": task}
+    try:
+        known = measured_by(str(options.get("kind")), bool(options.get("multilabel")))
+    except KeyError:
+        return  # a kind that does not exist has its own fault
+    for name in budgets:
+        head, _, metric = name.partition(".")
+        if head == SHARES.head and metric != "drop" and metric not in known:
+            close = nearest(metric, known)
+            rule = f"must be a metric of the task {options.get('kind')}: {', '.join(known)}"
+            meant = " or ".join(f"{head}.{one}" for one in close)
+            hint = f"did you mean: {meant}" if meant else f"its own is {head}.{known[0]}; or delete the budget"
+            yield Unmeasured(("budgets", name), "config.metric", rule, metric, hint)
 
 
 def highest_percentile(budgets: Iterable[Budget]) -> int:

@@ -92,7 +92,8 @@ class PipelineConfig(Options):
             if self.regression
             else []
         )
-        for fault in unmeasured(budgets, limits, self.benchmark, self.export.streaming):
+        task = self.model_dump(include={"task"})["task"]
+        for fault in unmeasured(budgets, limits, self.benchmark, self.export.streaming, task):
             raise reject(fault.code, f"{'.'.join(fault.path)} {fault.rule}")
         return self
 

@@ -15,7 +15,7 @@ class Tolerance:
 
     Args:
         name: the key in the YAML: ``latency``, ``memory.peak``.
-        limit: 0.05 is 5 %: of the old value, or of ``quality.drop`` 5 points.
+        limit: 0.05 is 5 %: of the old value, or of ``quality.drop`` of a share 5 points.
         text: the limit as it was written.
         level: ``error``, ``warn`` or ``off``.
         written: whether the file sets it, or it is a default.
@@ -67,7 +67,10 @@ class Regression(Options):
     quality_drop: Annotated[
         ShareLimit,
         Written,
-        Field(alias="quality.drop", description="accuracy lost on the same test items, in points, at most"),
+        Field(
+            alias="quality.drop",
+            description="quality lost on the same test items, at most: of a share in points, else in % of the old",
+        ),
     ] = ShareLimit(limit="1 %")
 
     @model_serializer(mode="wrap")

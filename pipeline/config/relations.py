@@ -70,7 +70,7 @@ def _never_measured(data: dict[str, Any]) -> Iterator[Unmeasured]:
     except ValidationError:
         return  # they have their own faults
     written = (_in_force(data.get("budgets"), Budgets), _in_force(data.get("regression"), Regression))
-    yield from unmeasured(*written, benchmark, export.streaming)
+    yield from unmeasured(*written, benchmark, export.streaming, data.get("task", "classification"))
 
 
 def _in_force(section: Any, kind: type[Options]) -> list[str]:
