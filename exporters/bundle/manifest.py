@@ -10,7 +10,7 @@ import json
 import re
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 from ..forms import InputForm, OutputForm
 from ..manifest import Manifest, StateSpec
@@ -24,7 +24,8 @@ _SHARED = (
     "frame_period_ms", "states", "notes",
 )  # fmt: skip
 
-_LATER = ("input", "output")  # fields that a classifier of frames does without, as the first bundles did
+# Fields that a classifier of frames does without, as the first bundles did, with the value that is not written.
+_LATER: dict[str, Any] = {"input": None, "output": None, "vocabulary": [], "device": {}}
 
 Role = Literal[
     "frames", "tokens", "samples", "lengths", "state", "next state",
@@ -144,6 +145,10 @@ class Description(Part):
     roles: dict[str, Role] = {}
     input: InputForm | None = Field(default=None, description="what goes in; absent for frames")
     output: OutputForm | None = Field(default=None, description="what comes out; absent for classes of whole sequences")
+    vocabulary: tuple[str, ...] = Field(default=(), description="text of each token, by its identifier")
+    device: dict[str, JsonValue] = Field(
+        default={}, description="what a device does to its input before the graph, as it was done to the training data"
+    )
 
     @classmethod
     def of(cls, manifest: Manifest, *, name: str, non_finite: NonFinite, **more: Any) -> "Description":
@@ -214,7 +219,7 @@ class BadManifest(ValueError):
 def to_bytes(manifest: BundleManifest) -> bytes:
     """The file, its digest filled in: the same manifest is the same bytes."""
     plain = manifest.model_dump(mode="json") | {"digest": _UNSET}
-    plain = {name: value for name, value in plain.items() if name not in _LATER or value is not None}
+    plain = {name: value for name, value in plain.items() if name not in _LATER or value != _LATER[name]}
     text = json.dumps(plain, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
     zeroed = text.encode()
     return zeroed.replace(_UNSET.encode(), hashlib.sha256(zeroed).hexdigest().encode(), 1)

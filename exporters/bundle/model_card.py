@@ -48,6 +48,7 @@ def render(about: Description, card: Card) -> str:
         "## Data",
         _table(("", ""), [(plain(name), plain(text)) for name, text in card.data.items()]),
         _takes_and_gives(about),
+        _before(about),
         f"Features, in the order of the input: {_names(about.features)}.",
         f"Labels, in the order of the output: {_names(about.labels)}." if about.labels else "",
         "## Quality",
@@ -76,6 +77,15 @@ def plain(text: str) -> str:
     return opened.replace("://", ":&#47;&#47;").replace("www.", "www&#46;").replace("@", "&#64;")
 
 
+def number(value: float) -> str:
+    """Four places, or four digits where those say nothing.
+
+    >>> number(0.9375), number(1234.5678), number(0.00012)
+    ('0.9375', '1235', '0.00012')
+    """
+    return f"{value:.4f}" if value == 0 or 0.01 <= abs(value) < 100 else f"{value:.4g}"
+
+
 def _takes_and_gives(about: Description) -> str:
     """A line for anything but classes of frames."""
     taken, given = about.input or InputForm(), about.output or OutputForm()
@@ -89,7 +99,15 @@ def _takes_and_gives(about: Description) -> str:
     each = {"sequence": "a sequence", "frames": "a frame", "horizon": f"each of {given.horizon} steps ahead"}
     what = {"softmax": "one of the labels", "sigmoid": "any of the labels", "identity": "values", "score": "a score"}
     quantiles = f", as quantiles {', '.join(f'{one:g}' for one in given.quantiles)}" if given.quantiles else ""
-    return f"It takes {inputs}, and gives {what[given.activation]} for {each[given.answers]}{quantiles}."
+    above = f"; above {given.threshold:g} it is called anomalous" if given.threshold is not None else ""
+    return f"It takes {inputs}, and gives {what[given.activation]} for {each[given.answers]}{quantiles}{above}."
+
+
+def _before(about: Description) -> str:
+    if not about.device:
+        return ""
+    names = ", ".join(plain(name) for name in about.device)
+    return f"What a device does to its input before the graph stands in `manifest.json` under `device`: {names}."
 
 
 def _names(names: Sequence[str]) -> str:
@@ -110,9 +128,9 @@ def _quality(metrics: Sequence[Metric]) -> Iterator[str]:
         return
     rows = []
     for metric in metrics:
-        interval = "" if metric.low is None or metric.high is None else f"{metric.low:.4f} to {metric.high:.4f}"
+        interval = "" if metric.low is None or metric.high is None else f"{number(metric.low)} to {number(metric.high)}"
         items = "" if metric.n is None else str(metric.n)
-        rows.append((plain(metric.name), plain(metric.split), f"{metric.value:.4f}", interval, items))
+        rows.append((plain(metric.name), plain(metric.split), number(metric.value), interval, items))
     confidence = max(metric.confidence for metric in metrics)
     yield _table(("metric", "split", "value", f"{confidence:.0%} interval", "items"), rows)
     for metric in metrics:

@@ -225,6 +225,12 @@ def _disagreements(name: str, told: Graph, manifest: BundleManifest, checked: Ch
 
 
 def _counts(told: Graph, manifest: BundleManifest) -> Iterator[tuple[str, str]]:
+    sizes = manifest.input.sizes if manifest.input else ()
+    if manifest.vocabulary and sizes != (len(manifest.vocabulary),):
+        yield (
+            f"must have a text for every token, {' and '.join(map(str, sizes)) or 'none'}",
+            f"{len(manifest.vocabulary)}",
+        )
     wanted = {"feature": manifest.features, "column": manifest.features, "label": manifest.labels}
     for one in (*told.inputs, *told.outputs):
         for axis in one.axes:

@@ -102,7 +102,8 @@ def _example(about: Description, streams: bool) -> str:
     """Which program shows this model best."""
     out, taken = about.output, about.input
     says_the_next = out is not None and (out.answers, out.activation) == ("frames", "softmax")
-    if streams and says_the_next and taken is not None and taken.sizes == (len(about.labels),):
+    own = not about.vocabulary or about.vocabulary == about.labels  # what it says is what it reads
+    if streams and says_the_next and own and taken is not None and taken.sizes == (len(about.labels),):
         return "example_generate.py"
     return "example_step.py" if streams else "example_whole.py"
 

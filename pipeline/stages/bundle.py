@@ -14,22 +14,23 @@ from ...benchmarks.footprint import footprint
 from ...exporters.bundle import model_card
 from ...exporters.bundle.golden import make_golden
 from ...exporters.bundle.manifest import Description, LeakProbe, Metric, NonFinite, Standardize, Weights
+from ...exporters.bundle.model_card import number
 from ...exporters.bundle.write import write_bundle
 from ...exporters.cleanup import to_bytes
 from ...exporters.manifest import Manifest
 from ..data.dataset import Dataset, Sequences
 from ..engine.task import Artifact, Context, Outcome
+from .feeding import Reader
 from .quantize import MODEL, STEP
 
-_GOLDEN_SEQUENCES = 4
-_NON_FINITE = {
-    "propagate": "a NaN or infinite feature in a real frame makes every output NaN",
-    "clean": "a NaN or infinite feature is read as its mean over the training frames",
-}
+_GOLDEN_SEQUENCES, _GOLDEN_FRAMES, _FEWEST_FRAMES = 4, 512, 8
+_GOLDEN_NUMBERS = 2**17  # in the answers to a sequence, where there is one for every frame
+_PREDICTED = "predicted.npy"
 
 
 def run(given: Mapping[str, Artifact], options: Mapping[str, Any], into: Path, context: Context) -> Outcome:
     """Inputs: ``data``, ``models``, ``network`` (the best seed), ``parity``, and ``evaluation-<seed>`` for each seed.
+    Metrics are those of the evaluation, and of single-label classification the accuracy with its interval.
     Options: ``name`` of the variant, ``recipe``, ``pipeline``, ``teacher``, ``losses``, ``non_finite``.
     """
     recipe, data = options["recipe"], Dataset.read(given["data"].files)
@@ -38,17 +39,20 @@ def run(given: Mapping[str, Artifact], options: Mapping[str, Any], into: Path, c
     stream = given["models"].files.get(f"{recipe}.step.onnx")
     step = _with_quality(stream, metrics, context.scratch / STEP) if stream else None
     manifest = Manifest.read(onnx.load(step or model))
+    reader = Reader.of(model, data.features)
     about = Description.of(
         manifest,
         name=options["name"],
-        non_finite=NonFinite(policy=options["non_finite"], rule=_NON_FINITE[options["non_finite"]]),
-        preprocessing=(Standardize(mean=tuple(map(float, data.mean)), std=tuple(map(float, data.std))),),
+        non_finite=NonFinite(policy=options["non_finite"], rule=_rule(options["non_finite"], manifest)),
+        preprocessing=_preprocessing(reader, data),
+        vocabulary=data.vocabulary,
+        device=dict(data.device),
         metrics=metrics,
         weights=_weights(given["models"].facts["variants"][recipe]),
         leaks=_leaks(given["parity"].facts[recipe]),
         lineage={role: artifact.digest for role, artifact in given.items()},
     )
-    golden = make_golden(model, step, _sequences(data.test), manifest.states)
+    golden = make_golden(model, step, _sequences(data.test, reader, manifest), manifest.states)
     card = model_card.render(about, _card(given, options, data))
     folder = context.scratch / "bundle"
     written = write_bundle(folder, model=model, step=step, description=about, golden=golden, card=card)
@@ -60,32 +64,72 @@ def run(given: Mapping[str, Artifact], options: Mapping[str, Any], into: Path, c
 def _with_quality(source: Path, metrics: tuple[Metric, ...], target: Path) -> Path:
     """The same graph with its measured quality in its metadata; not a node or a weight is touched."""
     model = onnx.load(source)
-    words = tuple(
-        f"{m.name} {m.value:.4f} on {m.n} {m.split} items, {m.confidence:.0%} interval {m.low:.4f} to {m.high:.4f}"
-        for m in metrics
-    )
-    replace(Manifest.read(model), quality=words).write(model)
+    replace(Manifest.read(model), quality=tuple(map(_in_words, metrics))).write(model)
     target.write_bytes(to_bytes(model))
     return target
 
 
+def _in_words(metric: Metric) -> str:
+    said = f"{metric.name} {number(metric.value)} on {metric.n} {metric.split} items"
+    if metric.low is None or metric.high is None:
+        return said
+    return f"{said}, {metric.confidence:.0%} interval {number(metric.low)} to {number(metric.high)}"
+
+
+def _rule(policy: str, about: Manifest) -> str:
+    """What NaN does, in words."""
+    kind = about.input.kind
+    if kind == "tokens":
+        return "tokens are integers, so there is neither NaN nor infinity"
+    name = "feature" if kind == "frames" else "sample"
+    if policy == "clean":
+        return f"a NaN or infinite {name} is read as {'its mean over the training frames' if kind == 'frames' else '0'}"
+    onward = about.output.per_frame and about.causal and kind == "frames"
+    return f"a NaN or infinite {name} in a real frame makes every output {'from there on ' * onward}NaN"
+
+
+def _preprocessing(reader: Reader, data: Dataset) -> tuple[Standardize, ...]:
+    """Of frames: tokens have no mean, and what is known of samples is that of their bands."""
+    if reader.form.kind != "frames":
+        return ()
+    chosen = slice(None) if reader.columns is None else list(reader.columns)
+    mean, std = data.mean[chosen], data.std[chosen]
+    return (Standardize(mean=tuple(map(float, mean)), std=tuple(map(float, std))),)
+
+
 def _metrics(given: Mapping[str, Artifact], data: Dataset) -> tuple[Metric, ...]:
-    """Accuracy on the test split, of this very file, with a 95 % interval; and each class's recall."""
-    facts = given[f"evaluation-{given['models'].facts['seed']}"].facts
-    predicted: NDArray[np.int64] = np.asarray(facts["predicted"], dtype=np.int64)
-    found = quality.accuracy(predicted, np.asarray(data.test.labels))
-    recalls = quality.by_class(predicted, np.asarray(data.test.labels), data.labels)
-    return (
+    """Quality on the test split, of this very file; what cannot be told is left out."""
+    evaluation = given[f"evaluation-{given['models'].facts['seed']}"]
+    if _PREDICTED in evaluation.files:
+        return (_accuracy(np.load(evaluation / _PREDICTED, allow_pickle=False), data),)
+    facts = evaluation.facts
+    return tuple(
         Metric(
-            name="accuracy",
+            name=name,
             split="test",
-            value=found.value,
-            low=found.low,
-            high=found.high,
-            confidence=found.confidence,
-            n=found.n,
-            by_class=recalls,
-        ),
+            value=value,
+            n=len(data.test),
+            by_class={key: recall for key, recall in facts["by_class"].items() if recall is not None}
+            if name == facts["metric"]
+            else {},
+        )
+        for name, value in facts["metrics"].items()
+        if value is not None
+    )
+
+
+def _accuracy(predicted: NDArray[np.int64], data: Dataset) -> Metric:
+    """With a 95 % interval, and each class's recall."""
+    found = quality.accuracy(predicted, np.asarray(data.test.labels))
+    return Metric(
+        name="accuracy",
+        split="test",
+        value=found.value,
+        low=found.low,
+        high=found.high,
+        confidence=found.confidence,
+        n=found.n,
+        by_class=quality.by_class(predicted, np.asarray(data.test.labels), data.labels),
     )
 
 
@@ -105,13 +149,20 @@ def _leaks(parity: Mapping[str, Any]) -> tuple[LeakProbe, ...]:
     return tuple(LeakProbe(**leak) for leak in parity["leaks"])
 
 
-def _sequences(split: Sequences) -> list[NDArray[np.float32]]:
-    """Real sequences from the shortest to the longest, then one with a NaN: the self test shows the policy for it."""
+def _sequences(split: Sequences, reader: Reader, about: Manifest) -> list[NDArray[Any]]:
+    """Real sequences from the shortest to the longest, of long ones the beginning; then, unless they are tokens, one
+    with a NaN: the self test shows the policy for it.
+    """
     order = np.argsort(split.lengths, kind="stable")
     places = np.linspace(0, len(order) - 1, min(_GOLDEN_SEQUENCES, len(order))).astype(int)
-    found = [np.array(split.item(int(order[place]))) for place in places]
+    frames = _GOLDEN_FRAMES
+    if about.output.per_frame:
+        frames = min(frames, max(_FEWEST_FRAMES, _GOLDEN_NUMBERS // max(1, len(about.labels))))
+    found = [one[: reader.form.inputs(frames)] for one in reader.items(split, order[places])]
+    if reader.form.kind == "tokens":
+        return found
     broken = found[len(found) // 2].copy()
-    broken[len(broken) // 2, 0] = np.nan
+    broken.reshape(len(broken), -1)[len(broken) // 2, 0] = np.nan
     return [*found, broken]
 
 

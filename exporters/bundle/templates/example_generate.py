@@ -28,5 +28,12 @@ for _ in range(count):
     chances = np.exp((logits - logits.max()) / max(temperature, 1e-6))
     said.append(int(rng.choice(len(chances), p=chances / chances.sum())))
     tokens = np.array([said[-1:]], dtype=np.int64)
-names = [manifest["labels"][token] for token in said]
-print(("" if all(len(name) == 1 for name in names) else " ").join(names))
+names = [(manifest.get("vocabulary") or manifest["labels"])[token] for token in said]
+unit = manifest.get("device", {}).get("text", {}).get("unit", "characters" if max(map(len, names)) == 1 else "words")
+text = (" " if unit == "words" else "").join(names)
+if unit == "bpe":  # its pieces spell bytes: printable ones as themselves, the others as letters from U+0100 on
+    shown = [*range(33, 127), *range(161, 173), *range(174, 256)]
+    hidden = [byte for byte in range(256) if byte not in shown]
+    spelled = {chr(byte): byte for byte in shown} | {chr(256 + at): byte for at, byte in enumerate(hidden)}
+    text = bytes(spelled[letter] for letter in text if letter in spelled).decode(errors="replace")
+print(text)

@@ -8,6 +8,7 @@ Characters and words are numbered in the order of their appearance; the vocabula
 that is known, and what training never saw becomes the unknown token. Files are read in pieces.
 """
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from importlib.util import find_spec
@@ -54,7 +55,7 @@ def read(options: Mapping[str, Any], folder: Path, sink: Sink) -> tuple[Raw, dic
         parts=tuple(parts) if len(files) > 1 else (),
         vocabulary=numbering.names(),
         learned=options["unit"] == "bpe",
-        device={"text": {"unit": options["unit"], "unknown": UNKNOWN}},
+        device={"text": {"unit": options["unit"], "unknown": UNKNOWN} | numbering.rules()},
     )
     return raw, digest(options, folder)
 
@@ -138,6 +139,10 @@ class _Numbering:
     def names(self) -> tuple[str, ...]:
         return tuple(self._numbers)
 
+    def rules(self) -> dict[str, Any]:
+        """What a device must know beside the vocabulary to number a text alike."""
+        return {"pattern": _WORD.pattern} if self.unit == "words" else {}
+
 
 class _Pieces(_Numbering):
     """Byte pair encoding, learned on the training part alone: its files, or the beginning of each file."""
@@ -162,6 +167,11 @@ class _Pieces(_Numbering):
 
     def names(self) -> tuple[str, ...]:
         return tuple(str(self._coder.id_to_token(number)) for number in range(self._coder.get_vocab_size()))
+
+    def rules(self) -> dict[str, Any]:
+        """Pairs in the order in which they are joined, in the byte alphabet of GPT-2 (Radford et al. 2019)."""
+        pairs = json.loads(self._coder.to_str())["model"]["merges"]
+        return {"merges": [pair if isinstance(pair, str) else " ".join(pair) for pair in pairs]}
 
 
 def _training_text(options: Mapping[str, Any], files: list[tuple[SplitName | None, Path]]) -> Iterator[str]:
