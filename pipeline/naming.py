@@ -8,6 +8,7 @@ from .config.pipeline import PipelineConfig
 FLOAT = "float32"
 AUTO = "auto"
 TEACHER = "teacher"
+OUTPUTS = "teacher-outputs"
 
 
 @dataclass(frozen=True)

@@ -10,16 +10,19 @@ from ..benchmarks import machine
 from ..exporters import runtime
 from . import measuring
 from .comparing.baseline import Fetched
-from .config.architecture import Architecture, Taught
+from .config.architecture import Architecture, Taught, Teacher
+from .config.brought import PythonEntry, TeacherONNX, TeacherOutputs
+from .config.distill import PythonLoss
 from .config.pipeline import PipelineConfig
 from .config.units import duration_us
 from .data.digest import data_libraries, source_digest
-from .data.files import open_regular, sha256
 from .engine.task import Task
-from .naming import AUTO, FLOAT, TEACHER, Arm, arms, recipes, seeds, variant
+from .naming import AUTO, FLOAT, OUTPUTS, TEACHER, Arm, arms, recipes, seeds, variant
+from .teachers.digest import entry_digest, teacher_digest
 
 _STAGES = f"{__package__}.stages"
 _TRAINING = ("torch", "numpy", "lightning-fabric", "safetensors")
+_QUALITY = ("scikit-learn", "torchmetrics", "torch")
 _EXPORT = ("torch", "onnx", "onnxscript", "onnx-ir", "numpy", "safetensors")
 # By the name it is installed under: onnxruntime-gpu and its like compute differently under the same version.
 _RUNTIME = (*runtime.distributions(), "numpy")
@@ -31,6 +34,8 @@ CANDIDATES = ("dynamic-int8", "static-int8", "weight-int8")
 # Raise a stage's number whenever it computes something else from the same inputs.
 _REVISIONS = {
     "data": 3,
+    "adopt": 1,
+    "given": 1,
     "teach": 2,
     "outputs": 2,
     "distill": 2,
@@ -120,53 +125,64 @@ class _Planner:
         asked = {"task": self.asked}
         return [
             self._task("data", "data", options, {}, ("numpy", *data_libraries(source)), content=digest),
-            self._task("baseline", "baseline", asked, {"data": "data"}, ("numpy", "scikit-learn"), weight=0.5),
+            self._task("baseline", "baseline", asked, {"data": "data"}, ("numpy", *_QUALITY), weight=0.5),
         ]
 
-    def _seen(self, section: Architecture) -> dict[str, Any]:
+    def _seen(self, section: Architecture | Taught) -> dict[str, Any]:
         """The task, and the channels that a network reads: what a stage needs to read the data as that network does."""
-        return {"task": self.asked, "channels": section.model_dump(mode="json")["channels"]}
+        return {"task": self.asked, "channels": section.model_dump(mode="json").get("channels")}
 
     def _teacher(self) -> list[Task]:
         teacher = self.config.teacher
-        weights_sha256 = ""
-        if teacher.weights:
-            with open_regular(self.folder / teacher.weights, "teacher.weights", teacher.weights) as file:
-                weights_sha256 = sha256(file)
+        digest = teacher_digest(teacher.model_dump(mode="json"), self.folder)
+        if isinstance(teacher, TeacherOutputs):
+            return [self._given(teacher, digest)]
+        export, evaluated = f"export/{TEACHER}", f"evaluate/{TEACHER}/{FLOAT}"
+        if isinstance(teacher, TeacherONNX):
+            return [
+                self._adopt(export, teacher, digest),
+                self._outputs(teacher, {"model": export}, batch_size=teacher.batch_size),
+                self._evaluate(evaluated, export),
+            ]
         options = {
-            "network": _network(teacher),
+            "network": self._network(teacher, digest.get("modules")),
             "train": teacher.train.model_dump(mode="json"),
             "seed": self.config.seed,
             "placement": self.placement,
             "weights": teacher.weights,
-            "weights_sha256": weights_sha256,
+            "weights_sha256": digest.get("weights", ""),
         } | self._seen(teacher)
-        trained = self._task(
-            TEACHER,
-            "teach",
-            options,
-            {"data": "data"},
-            _TRAINING,
-            domain=self.domain,
-            weight=10.0,
-        )
-        outputs = self._task(
-            "teacher-outputs",
-            "outputs",
-            {"placement": self.placement} | self._seen(teacher),
-            {"data": "data", "teacher": TEACHER},
-            _TRAINING,
-            domain=self.domain,
-            weight=0.2,
-        )
-        export = f"export/{TEACHER}"
         return [
-            trained,
-            outputs,
+            self._task(TEACHER, "teach", options, {"data": "data"}, _TRAINING, domain=self.domain, weight=10.0),
+            self._outputs(teacher, {"teacher": TEACHER}),
             self._export(export, TEACHER, teacher),
-            self._evaluate(f"evaluate/{TEACHER}/{FLOAT}", export, teacher),
-            self._verify(TEACHER, TEACHER, export, {FLOAT: "model.onnx"}, teacher),
+            self._evaluate(evaluated, export),
+            self._verify(TEACHER, TEACHER, export, {FLOAT: "model.onnx"}),
         ]
+
+    def _adopt(self, name: str, teacher: TeacherONNX, digest: Mapping[str, Any]) -> Task:
+        section = {key: teacher.model_dump(mode="json")[key] for key in ("onnx", "inputs", "output")}
+        options = {"teacher": section, "expected": digest["onnx"], "summary": teacher.summary, "task": self.asked}
+        libraries = ("onnx", *_RUNTIME)
+        return self._task(name, "adopt", options, {"data": "data"}, libraries, content=digest)
+
+    def _given(self, teacher: TeacherOutputs, digest: Mapping[str, Any]) -> Task:
+        options = {"outputs": teacher.outputs, "kind": teacher.kind, "expected": digest["outputs"], "task": self.asked}
+        return self._task(OUTPUTS, "given", options, {"data": "data"}, ("numpy",), content=digest)
+
+    def _outputs(self, teacher: Taught | TeacherONNX, source: Mapping[str, str], **more: Any) -> Task:
+        options = {"placement": self.placement, "task": self.asked} | more
+        if isinstance(teacher, Architecture):
+            options |= self._seen(teacher)
+        libraries = (*_TRAINING, *_RUNTIME[:-1])
+        inputs = {"data": "data", **source}
+        return self._task(OUTPUTS, "outputs", options, inputs, libraries, domain=self.domain, weight=0.2)
+
+    def _network(self, section: Architecture | Taught, modules: Any = None) -> dict[str, Any]:
+        """The section without what only its making needs; code of the user's own with its digest."""
+        skipped = set(Taught.model_fields) & set(type(section).model_fields)
+        found = section.model_dump(mode="json", exclude=skipped)
+        return found | ({"expected": modules} if modules is not None else {})
 
     def _student(self, student: str, section: Architecture) -> list[Task]:
         found = []
@@ -174,31 +190,44 @@ class _Planner:
         for arm in arms(self.config, student):
             found.append(self._distill(arm, section))
             found.append(self._export(arm.model(FLOAT), arm.network, section))
-            found.append(self._evaluate(arm.evaluation(FLOAT), arm.model(FLOAT), section))
+            found.append(self._evaluate(arm.evaluation(FLOAT), arm.model(FLOAT)))
         found.append(self._best(student))
         if AUTO in self.config.quantize:
-            found.append(self._choose(student, section))
+            found.append(self._choose(student))
         for arm in self._distilled(student):
             for recipe in self.config.quantize:
-                found.append(self._quantize(arm, recipe, section))
+                found.append(self._quantize(arm, recipe))
                 whole = arm.evaluation(FLOAT)
-                found.append(self._evaluate(arm.evaluation(recipe), arm.model(recipe), section, float=whole))
-        found += [self._select(student), self._verify(student, f"best/{student}", f"select/{student}", files, section)]
+                found.append(self._evaluate(arm.evaluation(recipe), arm.model(recipe), float=whole))
+        found += [self._select(student), self._verify(student, f"best/{student}", f"select/{student}", files)]
         return [*found, *(self._bundle(student, recipe) for recipe in recipes(self.config))]
 
     def _distill(self, arm: Arm, section: Architecture) -> Task:
         distilled = arm.kind == "distilled"
         options = {
-            "network": _network(section),
-            "losses": [loss.model_dump(mode="json") for loss in self.config.distill.losses] if distilled else [],
+            "network": self._network(section, self._modules(section, f"students.{arm.student}.python")),
+            "losses": self._losses() if distilled else [],
             "train": self.config.distill.train.model_dump(mode="json"),
             "seed": arm.seed,
             "placement": self.placement,
         } | self._seen(section)
-        inputs = {"data": "data"} | ({"outputs": "teacher-outputs"} if distilled else {})
+        inputs = {"data": "data"} | ({"outputs": OUTPUTS} if distilled else {})
         return self._task(arm.network, "distill", options, inputs, _TRAINING, domain=self.domain, weight=5.0)
 
-    def _export(self, name: str, network: str, section: Architecture) -> Task:
+    def _losses(self) -> list[dict[str, Any]]:
+        found = []
+        for index, loss in enumerate(self.config.distill.losses):
+            section = loss.model_dump(mode="json")
+            if isinstance(loss, PythonLoss):
+                section["expected"] = entry_digest(loss.entry, self.folder, f"distill.losses[{index}].entry")
+            found.append(section)
+        return found
+
+    def _modules(self, section: Architecture, where: str) -> Mapping[str, str] | None:
+        """Digest of the user's own code behind a network, where there is any."""
+        return entry_digest(section.python, self.folder, where) if isinstance(section, PythonEntry) else None
+
+    def _export(self, name: str, network: str, section: Architecture | Teacher) -> Task:
         period = self.config.export.frame_period
         options = {
             "opset": self.config.export.opset,
@@ -215,7 +244,7 @@ class _Planner:
         inputs |= {f"model-{arm.seed}": arm.model(FLOAT) for arm in chosen}
         return self._task(f"best/{student}", "best", {"seeds": seeds(self.config)}, inputs, (), weight=0.1)
 
-    def _choose(self, student: str, section: Architecture) -> Task:
+    def _choose(self, student: str) -> Task:
         limits = {budget.name: budget for budget in self.config.budgets.all() if budget.level == "error"}
         options = {
             "recipes": list(CANDIDATES),
@@ -226,7 +255,8 @@ class _Planner:
             "provider": self.config.benchmark.providers[0].name,
             "threads": self.config.benchmark.threads,
             "seed": self.config.seed,
-        } | self._seen(section)
+            "task": self.asked,
+        }
         inputs = {"data": "data", "model": f"best/{student}"}
         return self._task(
             f"choose/{student}",
@@ -238,9 +268,9 @@ class _Planner:
             exclusive=True,
         )
 
-    def _quantize(self, arm: Arm, recipe: str, section: Architecture) -> Task:
+    def _quantize(self, arm: Arm, recipe: str) -> Task:
         libraries = ("onnx", *_RUNTIME)
-        options = {"recipe": recipe, "non_finite": self.config.export.non_finite} | self._seen(section)
+        options = {"recipe": recipe, "non_finite": self.config.export.non_finite, "task": self.asked}
         inputs = {"model": arm.model(FLOAT), "data": "data"}
         if recipe == AUTO:
             inputs["choice"] = f"choose/{arm.student}"
@@ -249,10 +279,10 @@ class _Planner:
     def _distilled(self, student: str) -> list[Arm]:
         return [arm for arm in arms(self.config, student) if arm.kind == "distilled"]
 
-    def _evaluate(self, name: str, model: str, section: Architecture, **more: str) -> Task:
+    def _evaluate(self, name: str, model: str, **more: str) -> Task:
         inputs = {"data": "data", "model": model, **more}
-        libraries = (*_RUNTIME, "scikit-learn")
-        return self._task(name, "evaluate", self._seen(section), inputs, libraries, domain=self.domain, weight=0.2)
+        options = {"task": self.asked}
+        return self._task(name, "evaluate", options, inputs, (*_RUNTIME, *_QUALITY), domain=self.domain, weight=0.2)
 
     def _select(self, student: str) -> Task:
         inputs = {"best": f"best/{student}"}
@@ -260,13 +290,14 @@ class _Planner:
             inputs |= {f"{recipe}-{arm.seed}": arm.model(recipe) for arm in self._distilled(student)}
         return self._task(f"select/{student}", "select", {"recipes": recipes(self.config)}, inputs, (), weight=0.1)
 
-    def _verify(self, model: str, network: str, models: str, files: Mapping[str, str], section: Architecture) -> Task:
+    def _verify(self, model: str, network: str, models: str, files: Mapping[str, str]) -> Task:
         inputs = {"data": "data", "network": network, "models": models}
         options = {
             "files": dict(files),
             "tolerances": self.config.parity.model_dump(mode="json"),
             "non_finite": self.config.export.non_finite,
-        } | self._seen(section)
+            "task": self.asked,
+        }
         libraries = (*_RUNTIME, "torch", "safetensors")
         return self._task(f"verify/{model}", "verify", options, inputs, libraries, domain=self.domain)
 
@@ -285,17 +316,20 @@ class _Planner:
             "teacher": self.config.teacher.summary,
             "losses": [loss.summary for loss in self.config.distill.losses],
             "non_finite": self.config.export.non_finite,
-        } | self._seen(self.config.students[student])
+            "task": self.asked,
+        }
         libraries = ("onnx", *_RUNTIME)
         return self._task(f"bundle/{student}/{recipe}", "bundle", options, inputs, libraries, weight=0.2)
 
     def _benchmark(self) -> Task:
-        contenders = {variant(TEACHER, FLOAT): [TEACHER, "model.onnx"]}
-        inputs = {"data": "data", TEACHER: f"export/{TEACHER}"}
+        contenders, inputs = {}, {"data": "data"}
+        if not isinstance(self.config.teacher, TeacherOutputs):  # there is no model of it
+            contenders[variant(TEACHER, FLOAT)] = [TEACHER, "model.onnx"]
+            inputs[TEACHER] = f"export/{TEACHER}"
         for student in self.config.students:
             inputs[student] = f"select/{student}"
             contenders |= {variant(student, recipe): [student, f"{recipe}.onnx"] for recipe in recipes(self.config)}
-        more = {"contenders": contenders, "reference": variant(TEACHER, FLOAT)}
+        more = {"contenders": contenders, "reference": next(iter(contenders))}
         return self._timed("benchmark", "benchmark", measuring.latency(self.config) | more, inputs)
 
     def _scenarios(self, student: str, recipe: str) -> Task:
@@ -320,11 +354,6 @@ class _Planner:
     def _timed(self, name: str, stage: str, options: Mapping[str, Any], inputs: Mapping[str, str], **more: Any) -> Task:
         """A task that has the machine for itself, and whose answer holds on this machine alone."""
         return self._task(name, stage, options, inputs, _RUNTIME, domain=self.machine, exclusive=True, **more)
-
-
-def _network(section: Architecture) -> dict[str, Any]:
-    skipped = set(Taught.model_fields)
-    return section.model_dump(mode="json", exclude=skipped & set(type(section).model_fields))
 
 
 def best_device() -> str:

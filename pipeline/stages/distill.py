@@ -10,7 +10,8 @@ from ..distillation.contract import Term
 from ..distillation.hard_labels import hard_labels
 from ..distillation.registry import terms as build_terms
 from ..engine.task import Artifact, Context, Outcome
-from . import outputs, training
+from . import training
+from .files import OUTPUTS
 from .reading import read
 
 
@@ -22,11 +23,11 @@ def run(given: Mapping[str, Artifact], options: Mapping[str, Any], into: Path, c
     """
     reading = read(given, options)
     task = reading.task
-    how = training.settings(options["train"])
-    network, specification = training.build(reading, options["network"], options["seed"])
+    how, folder = training.settings(options["train"]), training.folder_of(context)
+    network, specification = training.build(reading, options["network"], options["seed"], folder)
     if options["losses"]:
-        terms = build_terms(options["losses"], task, how.label_smoothing, Path(context.local["folder"]))
-        teacher = np.load(given["outputs"] / outputs.OUTPUTS, mmap_mode="r", allow_pickle=False)
+        terms = build_terms(options["losses"], task, how.label_smoothing, folder)
+        teacher = np.load(given["outputs"] / OUTPUTS, mmap_mode="r", allow_pickle=False)
     else:
         terms = [Term(hard_labels(task, how.label_smoothing), 1.0, needs_teacher=False)]
         teacher = None

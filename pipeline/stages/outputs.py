@@ -9,31 +9,38 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor
 
-from ...models.network import SequenceNetwork
 from ..engine.task import Artifact, Context, Outcome
 from ..training import files, networks
 from ..training.batch import Batch, Split
 from ..training.loop import predict
 from . import training
+from .files import OUTPUTS
+from .predicting import outputs_of
+from .quantize import MODEL
 from .reading import read
-
-OUTPUTS = "train.outputs.npy"
 
 
 def run(given: Mapping[str, Artifact], options: Mapping[str, Any], into: Path, context: Context) -> Outcome:
-    """Inputs: ``data``, ``teacher``. Options: ``task``, ``channels``, ``placement``.
+    """Inputs: ``data``, and ``teacher`` (a network) or ``model`` (a file). Options: ``task``, ``channels``,
+    ``placement`` of a network, ``batch_size`` of a file.
 
     The file holds (items, …) float32, or with one answer a frame those of all items end to end (frames, …).
     """
     reading = read(given, options)
-    network, _ = networks.load(given["teacher"] / files.WEIGHTS, given["teacher"] / files.SPECIFICATION)
     split = training.split(reading, reading.data.train)
-    place = training.placement(options, context).alone()
-    items = place.launch(_write, network, split, into / OUTPUTS)
-    return Outcome({"items": items})
+    if "model" in given:
+        features, size = reading.data.features, options["batch_size"]
+        rows = outputs_of(given["model"] / MODEL, split.sequences, features=features, batch_size=size)
+        np.save(into / OUTPUTS, rows, allow_pickle=False)
+    else:
+        network = networks.load(
+            given["teacher"] / files.WEIGHTS, given["teacher"] / files.SPECIFICATION, training.folder_of(context)
+        )
+        training.placement(options, context).alone().launch(_write, network, split, into / OUTPUTS)
+    return Outcome({"items": len(split.sequences)})
 
 
-def _write(fabric: Fabric, network: SequenceNetwork, split: Split, path: Path) -> int:
+def _write(fabric: Fabric, network: networks.Network, split: Split, path: Path) -> None:
     """Batch by batch into the file, which may be larger than the memory."""
     out: np.memmap[Any, Any] | None = None
     done = 0
@@ -46,7 +53,6 @@ def _write(fabric: Fabric, network: SequenceNetwork, split: Split, path: Path) -
         done += len(rows)
     if out is not None:
         out.flush()
-    return len(split.sequences)
 
 
 def _rows(answers: Tensor, batch: Batch, per_frame: bool) -> Tensor:

@@ -38,7 +38,11 @@ class Answered:
 
 
 def outputs_of(
-    model: Path, split: Sequences, output: str | None = None, features: tuple[str, ...] = ()
+    model: Path,
+    split: Sequences,
+    output: str | None = None,
+    features: tuple[str, ...] = (),
+    batch_size: int = 64,
 ) -> NDArray[np.float32]:
     """Answers in the split's order, float32 (items, …) or the real frames end to end; errors as
     :func:`benchmarks.predict.predict`.
@@ -48,9 +52,13 @@ def outputs_of(
     Args:
         output: where ``None``, what the network says itself.
         features: channel names of the data set, of which the model may read some.
+        batch_size: items in a call.
     """
     reader = Reader.of(model, features)
-    pieces = [predict(model, *reader.packed(piece), output=output) for piece in split.pieces(_PIECE_BYTES)]
+    pieces = [
+        predict(model, *reader.packed(piece), output=output, batch_size=batch_size)
+        for piece in split.pieces(_PIECE_BYTES)
+    ]
     return np.concatenate(pieces)
 
 

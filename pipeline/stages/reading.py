@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ...exporters.forms import InputForm
 from ..data.dataset import Dataset
 from ..engine.task import Artifact
 from ..tasks.contract import Task
@@ -25,15 +26,16 @@ class Reading:
     @property
     def samples(self) -> bool:
         """Whether the one channel is sound, and the graph makes frames of it."""
-        return is_sound(self.data)
+        return bool(self.data.device.get("front"))
+
+    def input_form(self) -> InputForm:
+        """What a network takes that is not one of ours: it has no front to ask."""
+        if self.samples:
+            return InputForm("samples", sample_rate_hz=self.data.device["front"]["sample_rate_hz"])
+        return InputForm("tokens", self.data.sizes) if self.data.kind == "tokens" else InputForm()
 
 
 def read(given: Mapping[str, Artifact], options: Mapping[str, Any]) -> Reading:
     """Inputs: ``data``. Options: ``task`` (the YAML's section), ``channels`` of this network (patterns, or None)."""
     whole = Dataset.read(given["data"].files)
     return Reading(whole.only(options.get("channels")), make_task(options["task"], whole))
-
-
-def is_sound(data: Dataset) -> bool:
-    """Whether the frames of a data set are single samples of sound."""
-    return bool(data.device.get("front"))

@@ -6,7 +6,6 @@ from typing import Any
 
 from lightning_fabric import Fabric
 
-from ...models.network import SequenceNetwork
 from ..distillation.contract import Term
 from ..distillation.hard_labels import hard_labels
 from ..engine.task import Artifact, Context, Outcome
@@ -23,12 +22,13 @@ def run(given: Mapping[str, Artifact], options: Mapping[str, Any], into: Path, c
     ``weights_sha256`` (at plan time)."""
     reading = read(given, options)
     task = reading.task
-    network, specification = training.build(reading, options["network"], options["seed"])
+    folder = training.folder_of(context)
+    build = training.build_own if options["network"]["architecture"] == networks.OWN else training.build
+    network, specification = build(reading, options["network"], options["seed"], folder)
     place = training.placement(options, context)
     validation = training.split(reading, reading.data.validation)
     if options["weights"]:
-        path = Path(context.local["folder"]) / options["weights"]
-        networks.load_foreign(network, path, "teacher.weights", options["weights_sha256"])
+        networks.load_foreign(network, folder / options["weights"], "teacher.weights", options["weights_sha256"])
         loss, metric = place.alone().launch(_measure, network, validation, task)
         history = History(best=Epoch(0, 0.0, loss, metric))
         return training.write(network, specification, history, task, into)
@@ -39,5 +39,5 @@ def run(given: Mapping[str, Artifact], options: Mapping[str, Any], into: Path, c
     return training.write(network, specification, history, task, into)
 
 
-def _measure(fabric: Fabric, network: SequenceNetwork, split: Split, task: Task) -> tuple[float, float]:
+def _measure(fabric: Fabric, network: networks.Network, split: Split, task: Task) -> tuple[float, float]:
     return evaluate(fabric, fabric.to_device(network), split, task)

@@ -11,7 +11,7 @@ from lightning_fabric import Fabric
 from numpy.typing import NDArray
 from safetensors.torch import save_file
 
-from ...models.network import SequenceNetwork, count_parameters
+from ...models.network import count_parameters
 from ..data.dataset import Sequences
 from ..distillation.contract import Term, combine
 from ..engine.task import Context, Outcome
@@ -37,7 +37,7 @@ def placement(options: Mapping[str, Any], context: Context) -> Placement:
 
 
 def train_network(
-    network: SequenceNetwork,
+    network: networks.Network,
     train: Split,
     validation: Split,
     terms: Sequence[Term],
@@ -67,7 +67,7 @@ def train_network(
 
 def _fit(
     fabric: Fabric,
-    network: SequenceNetwork,
+    network: networks.Network,
     train: Split,
     validation: Split,
     loss: Loss,
@@ -104,8 +104,8 @@ def _diverged(error: Diverged, context: Context) -> Fault:
 
 
 def write(
-    network: SequenceNetwork,
-    specification: networks.Specification,
+    network: networks.Network,
+    specification: networks.Specification | networks.OwnSpecification,
     history: History,
     task: Task,
     into: Path,
@@ -124,11 +124,39 @@ def write(
     return Outcome(facts, {"epoch_ms": history.epoch_ms})
 
 
-def build(reading: Reading, section: Mapping[str, Any], seed: int) -> tuple[SequenceNetwork, networks.Specification]:
-    """A fresh network whose weights follow from ``seed`` alone."""
+def build(
+    reading: Reading, section: Mapping[str, Any], seed: int, folder: Path
+) -> tuple[networks.Network, networks.Specification]:
+    """A fresh network whose weights follow from ``seed`` alone.
+
+    Args:
+        folder: of the YAML file, where the user's own code is looked for.
+    """
     seed_everything(seed)
     specification = networks.Specification.of(section, reading.task)
-    return specification.network(reading.data.mean, reading.data.std), specification
+    return specification.network(reading.data.mean, reading.data.std, folder), specification
+
+
+def build_own(
+    reading: Reading, section: Mapping[str, Any], seed: int, folder: Path
+) -> tuple[networks.Network, networks.OwnSpecification]:
+    """The same of a teacher that is the user's own network, from raw inputs to answers."""
+    seed_everything(seed)
+    specification = networks.OwnSpecification(
+        python=section["python"],
+        arguments=section["arguments"],
+        expected=section.get("expected"),
+        features=reading.data.channels,
+        labels=len(reading.task.labels),
+        taken=reading.input_form(),
+        given=reading.task.output_form(),
+    )
+    return specification.network(folder), specification
+
+
+def folder_of(context: Context) -> Path:
+    """Where the YAML file lies."""
+    return Path(context.local["folder"])
 
 
 def split(reading: Reading, sequences: Sequences, teacher: NDArray[np.float32] | None = None) -> Split:

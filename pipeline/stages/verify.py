@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from ...exporters import parity, parity_inputs, parity_streaming
 from ...exporters.manifest import Manifest
-from ...models.network import SequenceNetwork
 from ..data.dataset import Dataset, Sequences
 from ..engine.task import Artifact, Context, Outcome
 from ..training import files, networks
@@ -30,7 +29,9 @@ def run(given: Mapping[str, Artifact], options: Mapping[str, Any], into: Path, c
     A gap above its tolerance is a fact here; the gates make it an exit code. Sequences are those of validation.
     """
     torch.set_num_threads(context.threads)
-    network, _ = networks.load(given["network"] / files.WEIGHTS, given["network"] / files.SPECIFICATION)
+    network = networks.load(
+        given["network"] / files.WEIGHTS, given["network"] / files.SPECIFICATION, Path(context.local["folder"])
+    )
     data = Dataset.read(given["data"].files)
     reader = Reader.of(given["models"] / next(iter(options["files"].values())), data.features)
     sequences = _sequences(data.validation, reader)
@@ -50,7 +51,7 @@ def run(given: Mapping[str, Artifact], options: Mapping[str, Any], into: Path, c
 
 
 def _against_torch(
-    network: SequenceNetwork,
+    network: networks.Network,
     artifact: parity.Artifact,
     step: Path | None,
     sequences: list[parity.Inputs],

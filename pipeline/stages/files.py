@@ -1,0 +1,3 @@
+"""Names of files that more than one stage knows."""
+
+OUTPUTS = "train.outputs.npy"
