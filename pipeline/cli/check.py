@@ -101,6 +101,8 @@ def _origin(data: "DataSource") -> str:
 
 def _teacher(config: "PipelineConfig") -> str:
     teacher = config.teacher
+    if teacher.architecture == "onnx" or teacher.architecture == "outputs":  # each narrows the type
+        return teacher.summary
     how = f"from {teacher.weights}" if teacher.weights else f"up to {_count(teacher.train.epochs, 'epoch')}"
     return f"{teacher.summary}, {how}"
 

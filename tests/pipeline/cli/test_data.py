@@ -9,6 +9,8 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+from seqpress.pipeline.config import load
+from seqpress.pipeline.data import load_source
 
 YAML = """
 name: x
@@ -70,3 +72,17 @@ def test_faults_are_those_of_a_run(compress: Callable[..., Any], project: Path) 
     answer = compress("data", "p.yaml", "--set", "data.missing=error")
     assert answer.code == 3
     assert "must be finite; got 1 NaN" in answer.err
+
+
+def test_arrays_are_those_of_the_splits_in_their_order(compress: Callable[..., Any], project: Path) -> None:
+    """What somebody else's teacher answers to, row by row."""
+    answer = compress("data", "p.yaml", "--arrays", "all.npz")
+    assert (answer.code, answer.out.splitlines()[-1]) == (0, "wrote all.npz"), answer.err
+    dataset = load_source(load("p.yaml").config.data.model_dump(mode="json"), project, 0)
+    with np.load("all.npz") as arrays:
+        assert set(arrays) == {f"{name}{tail}" for name in ("train", "validation", "test") for tail in ("", "_lengths")}
+        for name in ("train", "validation", "test"):
+            split = dataset.split(name)
+            np.testing.assert_array_equal(arrays[f"{name}_lengths"], split.lengths)
+            items = np.split(arrays[name], np.cumsum(split.lengths)[:-1])
+            assert all(np.array_equal(item, split.item(index)) for index, item in enumerate(items))

@@ -99,7 +99,7 @@ def test_one_that_looks_ahead_cannot_stream_and_says_so(tmp_path):
         (FORWARD, "return self.gru(frames.flip(1))[0].flip(1)", "module.claim", "later frames must not change"),
         (FORWARD, "o = self.gru(frames)[0]; return o - o.mean(0)", "module.claim", "whatever else is in the batch"),
         ("causal = True", "causal = True; receptive_field = 3", "module.claim", "receptive_field is 3"),
-        ('state["h"].unsqueeze(0))', 'state["h"].unsqueeze(0) * 0)', "module.claim", "must equal forward over the whole"),
+        ('state["h"].unsqueeze(0))', 'state["h"].unsqueeze(0) * 0)', "module.claim", "must equal forward over"),
         ('{"h": after.squeeze(0)}', '{"k": after.squeeze(0)}', "module.answer", "must carry its state"),
         ("return out, {", "return out, None or {0: out[0, 0], ", "module.answer", "must carry its state"),
         ("self.width = hidden", "self.width = 0.5", "module.answer", "width is a whole number"),
