@@ -2,25 +2,23 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 from typing import Any, Literal
 
-import numpy as np
-from numpy.typing import NDArray
-
 from .. import __version__
-from ..benchmarks import quality
 from . import findings as finding, gates as gating
 from .comparing.baseline import Fetched
 from .config.pipeline import PipelineConfig
 from .engine.task import Artifact
+from .grading import Grader, verdict
 from .naming import AUTO, FLOAT, TEACHER, Arm, arms, recipes, variant
-from .report import figures, model as m
+from .report import figures, model as m, scores
 
 # Written by the stages named; importing them would import what they compute with.
-_MODEL, _STEP, _LOGITS, _LABELS = "model.onnx", "step.onnx", "test.logits.npy", "test.targets.npy"
+_MODEL, _STEP, _HISTORY = "model.onnx", "step.onnx", "history.json"
+_TAUGHT = f"evaluate/{TEACHER}/{FLOAT}"
 
 ArmName = Literal["teacher", "distilled", "control"]
 
@@ -51,10 +49,10 @@ class Assembler:
     ) -> None:
         self.config, self.config_yaml, self.finished, self.last = config, config_yaml, finished, last
         data = finished["data"].artifact
-        self.labels: NDArray[np.int64] = np.load(data / _LABELS, allow_pickle=False)
-        self.names: list[str] = data.facts["data"]["labels"]
+        self.grader = Grader(data, tuple(data.facts["data"]["labels"]), config.seed)
         self.timed = finished["benchmark"].artifact.measured
-        self.teacher_bytes: int = self._facts(f"export/{TEACHER}")["footprint"]["size_bytes"]
+        exported = finished.get(f"export/{TEACHER}")
+        self.teacher_bytes: int | None = exported.artifact.facts["footprint"]["size_bytes"] if exported else None
 
     def report(self, run: m.RunFacts, strict: bool) -> m.Report:
         """The whole report.
@@ -66,7 +64,8 @@ class Assembler:
         teacher = self._teacher()
         students = tuple(self._student(name) for name in self.config.students)
         shipped = [v for student in students for v in student.variants if v.ships]
-        every = [teacher, *(v for student in students for v in student.variants)]
+        every = [*([teacher] if teacher else []), *(v for student in students for v in student.variants)]
+        baselines = self.grader.baselines(self.finished["baseline"].artifact)
         providers = tuple(m.ProviderFacts(**facts) for facts in self.timed["providers"])
         comparisons = self._comparisons()
         gates = gating.evaluate(
@@ -89,13 +88,16 @@ class Assembler:
             sentence=gating.sentence(gates, students),
             exit_code=code,
             data=m.DataFacts(**self._facts("data")["data"]),
-            baselines=(self._baseline(),),
+            baselines=baselines,
             teacher=teacher,
-            teacher_validation=self._facts(TEACHER)["best"]["validation_metric"],
+            teacher_validation=self._taught(),
+            teacher_quality=self._quality(_TAUGHT, {}) if teacher is None and _TAUGHT in self.finished else None,
+            teacher_reason="" if teacher else f"it was brought along: {self.config.teacher.summary}",
+            validation_metric=self._validation_metric(),
             students=students,
             curves=self._curves(),
             gates=gates,
-            findings=self._findings(teacher, students, run),
+            findings=self._findings(teacher, students, baselines, run),
             providers=providers,
             environment=self._environment(),
             lineage=self._lineage(),
@@ -123,13 +125,25 @@ class Assembler:
     def _facts(self, task: str) -> Mapping[str, Any]:
         return self.finished[task].artifact.facts
 
-    def _predicted(self, task: str) -> NDArray[np.int64]:
-        return np.asarray(self._facts(task)["predicted"], dtype=np.int64)
+    def _taught(self) -> float | None:
+        """The teacher on validation; None where it was not trained here."""
+        best = self._facts(TEACHER).get("best") if TEACHER in self.finished else None
+        found: float | None = best["validation_metric"] if best else None
+        return found
 
-    def _teacher(self) -> m.Variant:
+    def _validation_metric(self) -> str:
+        """What epochs are compared by; empty where that is the task's own metric."""
+        first = arms(self.config, next(iter(self.config.students)))[0]
+        name: str = self._facts(first.network)["validation"]["name"]
+        return "" if name == self._facts(first.evaluation(FLOAT))["metric"] else name
+
+    def _teacher(self) -> m.Variant | None:
+        """None where there is no file of it: somebody else's, or its answers alone."""
+        if f"export/{TEACHER}" not in self.finished:
+            return None
         artifact = self.finished[f"export/{TEACHER}"].artifact
         files = {_MODEL: artifact / _MODEL}  # its step graph is not delivered
-        found = self._quality(f"evaluate/{TEACHER}/{FLOAT}", {})
+        found = self._quality(_TAUGHT, {})
         return self._variant(TEACHER, FLOAT, self.config.teacher.summary, artifact.facts, files, found)
 
     def _student(self, name: str) -> m.Student:
@@ -138,7 +152,7 @@ class Assembler:
         chosen = Arm(name, "distilled", seed)
         variants = []
         for recipe in recipes(self.config):
-            against = {TEACHER: f"evaluate/{TEACHER}/{FLOAT}"}
+            against = {TEACHER: _TAUGHT}
             if self.config.distill.control:
                 against["control"] = Arm(name, "control", seed).evaluation(FLOAT)
             if recipe != FLOAT:
@@ -170,7 +184,8 @@ class Assembler:
         """``asked`` is the recipe of the YAML, which names the variant; ``auto`` is none that a file could be in."""
         identity, folder = variant(name, asked), f"artifacts/{name}-{asked}"
         footprint, step = facts["footprint"], files.get(_STEP)
-        smaller = None if name == TEACHER else self.teacher_bytes / footprint["size_bytes"]
+        whole = None if name == TEACHER else self.teacher_bytes
+        smaller = None if whole is None else whole / footprint["size_bytes"]
         latency = self.timed["latency"].get(identity)
         return m.Variant(
             id=identity,
@@ -207,43 +222,22 @@ class Assembler:
         return "; ".join(reasons) or "no provider that was asked for is available"
 
     def _quality(self, task: str, against: Mapping[str, str]) -> m.Quality:
-        predicted = self._predicted(task)
-        pairs = {
-            name: quality.paired(predicted, self._predicted(other), self.labels, name)
-            for name, other in against.items()
-        }
-        errors = {FLOAT: self._logit_error(task, against[FLOAT])} if FLOAT in against else {}
-        return m.Quality(
-            metric="accuracy",
-            split="test",
-            estimate=m.Estimate(**asdict(quality.accuracy(predicted, self.labels))),
-            by_class=quality.by_class(predicted, self.labels, self.names),
-            paired=tuple(m.Paired(**asdict(pair), logit_error=errors.get(name)) for name, pair in pairs.items()),
-        )
+        others = {name: self.finished[other].artifact for name, other in against.items() if other in self.finished}
+        return self.grader.quality(self.finished[task].artifact, others)
 
-    def _logit_error(self, task: str, other: str) -> float:
-        """Largest difference of a logit between two files of one network, on the test split."""
-        this, that = (np.load(self.finished[one].artifact / _LOGITS, allow_pickle=False) for one in (task, other))
-        return float(np.abs(this - that).max())
-
-    def _baseline(self) -> m.Baseline:
-        estimate = quality.accuracy(self._predicted("baseline"), self.labels)
-        return m.Baseline(name=self._facts("baseline")["name"], estimate=m.Estimate(**asdict(estimate)))
+    def _value(self, task: str) -> float | None:
+        """The task's own metric of one evaluation."""
+        facts = self._facts(task)
+        found: float | None = facts["metrics"][facts["metric"]]
+        return found
 
     def _distillation(self, name: str, selected: int) -> m.Distillation:
         results: dict[str, list[m.SeedResult]] = {"distilled": [], "control": []}
         for arm in arms(self.config, name):
             results[arm.kind].append(self._seed_result(arm, arm.kind == "distilled" and arm.seed == selected))
         distilled, control = (_mean_and_spread(results[kind]) for kind in ("distilled", "control"))
-        quantized: dict[str, float] = {
-            recipe: fmean(
-                float((self._predicted(arm.evaluation(recipe)) == self.labels).mean())
-                for arm in arms(self.config, name)
-                if arm.kind == "distilled"
-            )
-            for recipe in self.config.quantize
-        }
-        verdict, sentence = _verdict(distilled, control)
+        of = scores.metric(self._facts(Arm(name, "distilled", selected).evaluation(FLOAT))["metric"])
+        word, sentence = verdict(distilled, control, of)
         return m.Distillation(
             losses=tuple(loss.summary for loss in self.config.distill.losses),
             distilled=tuple(results["distilled"]),
@@ -252,18 +246,28 @@ class Assembler:
             distilled_spread=distilled[1],
             control_mean=control[0],
             control_spread=control[1],
-            quantized_means=quantized,
-            verdict=verdict,
+            quantized_means=self._quantized(name),
+            verdict=word,
             sentence=sentence,
         )
 
+    def _quantized(self, name: str) -> dict[str, float]:
+        """Mean of the distilled seeds in each number format; none where a split cannot tell."""
+        found = {
+            recipe: [self._value(arm.evaluation(recipe)) for arm in arms(self.config, name) if arm.kind == "distilled"]
+            for recipe in self.config.quantize
+        }
+        known = {recipe: [value for value in values if value is not None] for recipe, values in found.items()}
+        return {recipe: fmean(values) for recipe, values in known.items() if values}
+
     def _seed_result(self, arm: Arm, selected: bool) -> m.SeedResult:
         facts = self._facts(arm.network)
-        test = quality.accuracy(self._predicted(arm.evaluation(FLOAT)), self.labels)
+        test = self.grader.score(self.finished[arm.evaluation(FLOAT)].artifact)
         return m.SeedResult(
             seed=arm.seed,
             validation=facts["best"]["validation_metric"],
-            test=m.Estimate(**asdict(test)),
+            test=test,
+            reason="" if test else "the test split cannot tell it",
             epochs_run=facts["epochs_run"],
             best_epoch=facts["best"]["epoch"],
             epoch_ms=self.finished[arm.network].artifact.measured["epoch_ms"],
@@ -271,16 +275,24 @@ class Assembler:
         )
 
     def _curves(self) -> tuple[m.Curve, ...]:
-        found = [self._curve(TEACHER, TEACHER, self.config.seed, TEACHER)]
+        taught = self.finished.get(TEACHER)
+        trained = taught is not None and _HISTORY in taught.artifact.files
+        found = [self._curve(TEACHER, TEACHER, self.config.seed, TEACHER)] if trained else []
         for name in self.config.students:
             found += [self._curve(name, arm.kind, arm.seed, arm.network) for arm in arms(self.config, name)]
         return tuple(found)
 
     def _curve(self, name: str, arm: str, seed: int, task: str) -> m.Curve:
-        epochs = json.loads((self.finished[task].artifact / "history.json").read_text(encoding="utf-8"))
+        epochs = json.loads((self.finished[task].artifact / _HISTORY).read_text(encoding="utf-8"))
         return m.Curve(model=name, arm=_arm(arm), seed=seed, epochs=tuple(m.Epoch(**epoch) for epoch in epochs))
 
-    def _findings(self, teacher: m.Variant, students: Sequence[m.Student], run: m.RunFacts) -> tuple[m.Finding, ...]:
+    def _findings(
+        self,
+        teacher: m.Variant | None,
+        students: Sequence[m.Student],
+        baselines: Sequence[m.Baseline],
+        run: m.RunFacts,
+    ) -> tuple[m.Finding, ...]:
         recipe_notes = {
             variant(name, recipe): self._facts(f"select/{name}")["variants"][recipe]["notes"]
             for name in self.config.students
@@ -288,7 +300,7 @@ class Assembler:
         }
         return (
             *(m.Finding(**found) for found in self._facts("data")["findings"]),
-            *finding.of_students(teacher, students, self._baseline()),
+            *finding.of_students(teacher, students, baselines),
             *finding.of_recipes(students, recipe_notes),
             *finding.of_choices(students),
             *finding.of_measuring(self.timed),
@@ -317,12 +329,11 @@ def headline(shipped: m.Variant) -> str:
     """The one line of a student, from the variant that ships."""
     cell = typical_cell(shipped)
     faster = cell.faster_than_teacher if cell else None
-    teacher = next((pair for pair in shipped.quality.paired if pair.against == TEACHER), None)
-    return figures.headline(
-        shipped.footprint.smaller_than_teacher,
-        faster.value if faster else None,
-        teacher.difference.value if teacher else None,
-    )
+    quality = shipped.quality
+    teacher = next((pair for pair in quality.paired if pair.against == TEACHER), None)
+    of = scores.metric(quality.metric, quality.better, quality.unit)
+    told = " ".join(scores.told(teacher.difference.value, of)) if teacher else ""
+    return figures.headline(shipped.footprint.smaller_than_teacher, faster.value if faster else None, told)
 
 
 def typical_cell(shipped: m.Variant) -> m.LatencyCell | None:
@@ -347,21 +358,3 @@ def _arm(name: str) -> ArmName:
 def _mean_and_spread(results: Sequence[m.SeedResult]) -> tuple[float | None, float | None]:
     values = [result.test.value for result in results if result.test is not None]
     return (fmean(values), max(values) - min(values)) if values else (None, None)
-
-
-def _verdict(
-    distilled: tuple[float | None, float | None], control: tuple[float | None, float | None]
-) -> tuple[Literal["helped", "no clear gain", "hurt", "no control"], str]:
-    """What the teacher bought, said plainly; beyond the spread means beyond the wider of the two arms' spreads."""
-    if distilled[0] is None or control[0] is None:
-        return "no control", "No control was trained, so what distillation bought is not known."
-    gain, spread = distilled[0] - control[0], max(distilled[1] or 0.0, control[1] or 0.0)
-    numbers = (
-        f"{figures.percent(distilled[0])} distilled, {figures.percent(control[0])} without the teacher, "
-        f"spread over seeds {100 * spread:.1f}"
-    )
-    if gain > spread:
-        return "helped", f"Distillation gained {100 * gain:.1f} points: {numbers}."
-    if gain < -spread:
-        return "hurt", f"Distillation lost {-100 * gain:.1f} points: {numbers}."
-    return "no clear gain", f"Distillation changed {100 * gain:+.1f} points, within the spread: {numbers}."

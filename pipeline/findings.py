@@ -5,7 +5,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from ..exporters import runtime
-from .report import figures, model as m
+from .report import figures, model as m, scores
 
 _LIBRARIES = ("torch", "lightning-fabric", "onnx", "onnxscript", "numpy", "scikit-learn", "sktime")
 
@@ -21,7 +21,9 @@ def libraries() -> dict[str, str]:
     return found
 
 
-def of_students(teacher: m.Variant, students: Sequence[m.Student], baseline: m.Baseline) -> Iterator[m.Finding]:
+def of_students(
+    teacher: m.Variant | None, students: Sequence[m.Student], baselines: Sequence[m.Baseline]
+) -> Iterator[m.Finding]:
     """Distillation that bought nothing, students too large, and networks that a cheap model beats."""
     for student in students:
         if student.distillation.verdict in ("no clear gain", "hurt", "no control"):
@@ -29,14 +31,24 @@ def of_students(teacher: m.Variant, students: Sequence[m.Student], baseline: m.B
             yield m.Finding(
                 severity="warning" if known else "info", subject=student.name, text=student.distillation.sentence
             )
-        if student.variants[0].footprint.parameters >= teacher.footprint.parameters:
+        if teacher and student.variants[0].footprint.parameters >= teacher.footprint.parameters:
             counts = f"{student.variants[0].footprint.parameters:,} of {teacher.footprint.parameters:,}"
             yield _warning(student.name, f"The student is not smaller than its teacher: {counts} parameters.")
-    for variant in (teacher, *(v for student in students for v in student.variants)):
-        found = variant.quality.estimate
-        if found and baseline.estimate and found.value <= baseline.estimate.value:
-            beaten = f"{figures.percent(found.value)} against {figures.percent(baseline.estimate.value)}"
-            yield _warning(variant.id, f"It does not beat the cheap baseline ({baseline.name}): {beaten}.")
+    for variant in (*([teacher] if teacher else []), *(v for student in students for v in student.variants)):
+        yield from _unbeaten(variant, baselines)
+
+
+def _unbeaten(variant: m.Variant, baselines: Sequence[m.Baseline]) -> Iterator[m.Finding]:
+    """The best of the cheap models that are as good."""
+    quality = variant.quality
+    of, found = scores.metric(quality.metric, quality.better, quality.unit), quality.estimate
+    if found is None:
+        return
+    known = [(scores.gain(one.estimate.value - found.value, of), one) for one in baselines if one.estimate]
+    gain, best = max(known, key=lambda pair: pair[0], default=(-1.0, None))
+    if gain >= 0 and best is not None and best.estimate is not None:
+        beaten = f"{scores.value(found.value, of)} against {scores.value(best.estimate.value, of)}"
+        yield _warning(variant.id, f"It does not beat the cheap baseline ({best.name}): {beaten}.")
 
 
 def of_recipes(students: Sequence[m.Student], notes: Mapping[str, Sequence[str]]) -> Iterator[m.Finding]:
@@ -60,20 +72,21 @@ def of_choices(students: Sequence[m.Student]) -> Iterator[m.Finding]:
     for student in students:
         kept = next((one for one in student.candidates if not one.lost), None)
         if kept is not None:
-            yield m.Finding(severity="info", subject=student.name, text=_kept(kept, len(student.candidates)))
+            one_label = student.variants[0].quality.metric == "accuracy"
+            text = _kept(kept, len(student.candidates), one_label)
+            yield m.Finding(severity="info", subject=student.name, text=text)
         elif student.candidates:
             reasons = "; ".join(f"{one.recipe}: {one.lost}" for one in student.candidates)
             yield _warning(student.name, f"auto found no recipe that keeps the limits and ships float32. {reasons}.")
 
 
-def _kept(kept: m.Candidate, tried: int) -> str:
+def _kept(kept: m.Candidate, tried: int, one_label: bool) -> str:
     gains = [] if kept.smaller is None else [" ".join(figures.smaller(kept.smaller))]
     gains += ["speed not measured" if kept.faster is None else " ".join(figures.faster(kept.faster))]
-    gains += (
-        []
-        if kept.agreement is None
-        else [f"the same label on {figures.percent(kept.agreement)} of training and validation"]
-    )
+    if kept.agreement is not None:
+        same = figures.percent(kept.agreement)
+        told = f"the same label on {same} of" if one_label else f"answers alike by {same} on"
+        gains.append(f"{told} training and validation")
     return f"auto kept {kept.recipe}, of {tried} tried: {', '.join(gains)}, against float32."
 
 

@@ -9,8 +9,6 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-import numpy as np
-
 from ..benchmarks import providers
 from ..exporters import runtime
 from . import last_release, naming, planning
@@ -27,6 +25,7 @@ from .engine.run import RunResult, run as run_plan
 from .engine.store import Store
 from .engine.task import Artifact
 from .errors import ConfigError, EnvironmentFault, Fault, SeqpressError
+from .grading import Grader
 from .report import model as m
 from .report.write import FOR_CI, write as write_report
 
@@ -235,7 +234,8 @@ def _run_facts(result: RunResult, number: int, began: float) -> m.RunFacts:
 
 def _deliver(report: m.Report, finished: Mapping[str, Finished], folder: Path) -> None:
     """Copy the teacher's file and every student's bundles out of the store, and write down what they predicted."""
-    _copy(finished[f"export/{naming.TEACHER}"].artifact, ["model.onnx"], folder / report.teacher.file)
+    if report.teacher is not None:
+        _copy(finished[f"export/{naming.TEACHER}"].artifact, ["model.onnx"], folder / report.teacher.file)
     for student in report.students:
         for variant in student.variants:
             bundle = finished[f"bundle/{variant.id}"].artifact
@@ -245,16 +245,21 @@ def _deliver(report: m.Report, finished: Mapping[str, Finished], folder: Path) -
 
 def _predictions(report: m.Report, finished: Mapping[str, Finished]) -> predictions.Predictions:
     """What every delivered file said of each test item, so that a later run can be compared with it item by item."""
-    test = Dataset.read(finished["data"].artifact.files).test
-    tasks = {report.teacher.id: f"evaluate/{report.teacher.id}"}
+    dataset, grader = Dataset.read(finished["data"].artifact.files), Grader(finished["data"].artifact, ())
+    tasks = {} if report.teacher is None else {report.teacher.id: f"evaluate/{report.teacher.id}"}
     for student in report.students:
         chosen = naming.Arm(student.name, "distilled", student.selected_seed)
         tasks |= {variant.id: chosen.evaluation(variant.id.partition("/")[2]) for variant in student.variants}
-    return predictions.Predictions(
-        split=predictions.split_identity(test, report.data.labels),
-        label_names=report.data.labels,
-        labels=test.labels,
-        predicted={name: np.asarray(finished[task].artifact.facts["predicted"]) for name, task in tasks.items()},
+    done = {name: finished[task].artifact for name, task in tasks.items()}
+    said = {name: found for name, one in done.items() if (found := grader.predicted(one)) is not None}
+    return predictions.of(
+        dataset.test,
+        report.data.labels,
+        next(iter(done.values())).facts["metric"],
+        predicted=said,
+        parts={} if said else {name: grader.parts(one) for name, one in done.items()},
+        blocks=None if said else grader.blocks(next(iter(done.values()))),
+        fitted=(dataset.mean, dataset.std),
     )
 
 

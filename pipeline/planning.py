@@ -10,7 +10,7 @@ from ..benchmarks import machine
 from ..exporters import runtime
 from . import measuring
 from .comparing.baseline import Fetched
-from .config.architecture import Architecture, Taught, Teacher
+from .config.architecture import Architecture, Taught, TeacherPython
 from .config.brought import PythonEntry, TeacherONNX, TeacherOutputs
 from .config.distill import PythonLoss
 from .config.pipeline import PipelineConfig
@@ -227,7 +227,7 @@ class _Planner:
         """Digest of the user's own code behind a network, where there is any."""
         return entry_digest(section.python, self.folder, where) if isinstance(section, PythonEntry) else None
 
-    def _export(self, name: str, network: str, section: Architecture | Teacher) -> Task:
+    def _export(self, name: str, network: str, section: Architecture | TeacherPython) -> Task:
         period = self.config.export.frame_period
         options = {
             "opset": self.config.export.opset,

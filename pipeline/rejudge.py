@@ -3,6 +3,7 @@
 from . import gates as gating
 from .config.loader import Loaded
 from .errors import ConfigError, Fault
+from .report import view
 from .report.model import Report, Variant
 
 
@@ -28,7 +29,7 @@ def rejudge(report: Report, loaded: Loaded, strict: bool) -> Report:
         raise ConfigError(
             Fault("gate.other-pipeline", loaded.where("name"), f"must be {report.name}", config.name, hint)
         )
-    every = [report.teacher, *(variant for student in report.students for variant in student.variants)]
+    every = view.variants(report)
     gates = gating.evaluate(
         config.budgets.all(),
         shipped(report),

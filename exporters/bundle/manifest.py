@@ -26,6 +26,7 @@ _SHARED = (
 
 # Fields that a classifier of frames does without, as the first bundles did, with the value that is not written.
 _LATER: dict[str, Any] = {"input": None, "output": None, "vocabulary": [], "device": {}}
+_OF_METRICS = {"label": "", "better": "higher", "unit": "share"}  # left out of a metric where they say this, as there
 
 Role = Literal[
     "frames", "tokens", "samples", "lengths", "state", "next state",
@@ -90,6 +91,9 @@ class Metric(Part):
     """A quality number of this very artifact, measured by onnxruntime."""
 
     name: str
+    label: str = Field(default="", description="for people; absent where it is the name")
+    better: Literal["higher", "lower"] = Field(default="higher", description="which way is better; absent for higher")
+    unit: str = Field(default="share", description="share: from 0 to 1, absent for that; else nats, bits or nothing")
     split: str
     value: float
     low: float | None = None
@@ -220,9 +224,14 @@ def to_bytes(manifest: BundleManifest) -> bytes:
     """The file, its digest filled in: the same manifest is the same bytes."""
     plain = manifest.model_dump(mode="json") | {"digest": _UNSET}
     plain = {name: value for name, value in plain.items() if name not in _LATER or value != _LATER[name]}
+    plain["metrics"] = [_without_defaults(metric) for metric in plain["metrics"]]
     text = json.dumps(plain, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
     zeroed = text.encode()
     return zeroed.replace(_UNSET.encode(), hashlib.sha256(zeroed).hexdigest().encode(), 1)
+
+
+def _without_defaults(metric: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in metric.items() if name not in _OF_METRICS or value != _OF_METRICS[name]}
 
 
 def from_bytes(data: bytes) -> BundleManifest:

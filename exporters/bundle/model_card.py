@@ -128,15 +128,30 @@ def _quality(metrics: Sequence[Metric]) -> Iterator[str]:
         return
     rows = []
     for metric in metrics:
-        interval = "" if metric.low is None or metric.high is None else f"{number(metric.low)} to {number(metric.high)}"
+        known = metric.low is not None and metric.high is not None
+        interval = f"{_number(metric, metric.low)} to {_number(metric, metric.high)}" if known else ""
         items = "" if metric.n is None else str(metric.n)
-        rows.append((plain(metric.name), plain(metric.split), number(metric.value), interval, items))
+        value = f"{_number(metric, metric.value)} {'' if metric.unit == 'share' else plain(metric.unit)}".rstrip()
+        rows.append((_named(metric), plain(metric.split), value, interval, items))
     confidence = max(metric.confidence for metric in metrics)
     yield _table(("metric", "split", "value", f"{confidence:.0%} interval", "items"), rows)
     for metric in metrics:
         if metric.by_class:
-            yield f"{plain(metric.name)} by class, {plain(metric.split)}:"
+            yield f"{plain(metric.label or metric.name)} by class, {plain(metric.split)}:"
             yield _table(("class", "value"), [(plain(name), f"{v:.4f}") for name, v in metric.by_class.items()])
+
+
+def _named(metric: Metric) -> str:
+    """Its name, and which way is better where that is down."""
+    lower = ", lower is better" if metric.better == "lower" else ""
+    return plain(metric.label or metric.name) + lower
+
+
+def _number(metric: Metric, value: float | None) -> str:
+    """A share with four decimals, anything else with four digits."""
+    if value is None:
+        return ""
+    return f"{value:.4f}" if metric.unit == "share" else f"{value:.4g}"
 
 
 def _limits(about: Description) -> Iterator[str]:

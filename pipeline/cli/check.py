@@ -100,8 +100,12 @@ def _origin(data: "DataSource") -> str:
 
 
 def _teacher(config: "PipelineConfig") -> str:
+    from ..config.architecture import Taught
+
     teacher = config.teacher
     if teacher.architecture == "onnx" or teacher.architecture == "outputs":  # each narrows the type
+        return teacher.summary
+    if not isinstance(teacher, Taught):
         return teacher.summary
     how = f"from {teacher.weights}" if teacher.weights else f"up to {_count(teacher.train.epochs, 'epoch')}"
     return f"{teacher.summary}, {how}"

@@ -3,12 +3,14 @@
 import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from math import isfinite
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...benchmarks import quality
+from ...benchmarks.statistics import resampled_difference
 from ...exporters.quantize.contract import Floats
 from ..data.checks import check_items, check_values
 from ..data.labels import encode
@@ -16,13 +18,16 @@ from ..data.raw import Found as Faults
 from ..data.sink import Sink
 from ..data.sources import npz
 from ..errors import ConfigError, Fault, InputRejected
+from ..report import scores
 from ..report.comparison import Row, Verdict
 from ..report.part import Estimate
+from ..tasks.metric import Metric
+from ..tasks.values import VALUES, Parts
 from .answers import Answers
 from .find import Found
-from .predictions import Predictions
+from .predictions import ACCURACY, Predictions
 
-_ACCURACY = "quality.accuracy"
+_QUALITY = "quality."
 _EXACT = 1e-5  # of the largest output: the same network, rounded otherwise
 
 
@@ -69,6 +74,9 @@ def read_labelled(path: Path) -> Labelled:
 
 def from_answers(old: Found, new: Found, said: tuple[Answers, Answers], test: Labelled, tolerance: float) -> Row:
     """Quality of what both answered to the same labelled items."""
+    tasks = [side.bundle.task for side in (old, new) if side.bundle and side.bundle.output is not None]
+    if tasks:  # one label a sequence has no form of its own
+        return missing(f"labelled items do not tell how good a model for {tasks[0]} is", old, new)
     if not all(one.classes for one in said):
         return missing("an output with one value a class was not found in both")
     for side, one in zip((old, new), said, strict=True):
@@ -88,12 +96,49 @@ def from_predictions(
 ) -> Row:
     """Quality by what two runs wrote down, where both were tested on the same split; else what their manifests say."""
     before, after = said
-    if before is not None and after is not None and old.name in before.predicted and new.name in after.predicted:
-        if before.split != after.split or len(before.labels) != len(after.labels):
-            return missing("the two runs were tested on different items; --test FILE.npz runs both on one", old, new)
-        origin = f"{len(after.labels)} test items of both runs"
-        return _row(before.predicted[old.name], after.predicted[new.name], after.labels, origin, tolerance)
-    return missing("no predictions for the same items on both sides; --test FILE.npz runs both on one", old, new)
+    if before is None or after is None or old.name not in before.ids or new.name not in after.ids:
+        return missing("no predictions for the same items on both sides; --test FILE.npz runs both on one", old, new)
+    if before.metric != after.metric or bool(before.parts) != bool(after.parts):
+        return missing(f"the two were tested in different metrics, {before.metric} and {after.metric}", old, new)
+    if before.parts:
+        return _of_parts(old, new, before, after, tolerance)
+    if before.split != after.split or len(before.labels) != len(after.labels):
+        return missing("the two runs were tested on different items; --test FILE.npz runs both on one", old, new)
+    origin = f"{len(after.labels)} test items of both runs"
+    return _row(before.predicted[old.name], after.predicted[new.name], after.labels, origin, tolerance)
+
+
+def _of_parts(old: Found, new: Found, before: Predictions, after: Predictions, tolerance: float) -> Row:
+    """Any other metric: blocks of items, drawn together for both."""
+    first, second = before.parts[old.name], after.parts[new.name]
+    if before.split != after.split or first.shape != second.shape or not np.array_equal(before.items, after.items):
+        return missing("the two runs were tested on different items, or learned from different ones", old, new)
+    of, value = scores.metric(after.metric), VALUES[after.metric]
+    was, now = (float(value(one.sum(axis=0))) for one in (first, second))
+    if not (isfinite(was) and isfinite(now)):
+        return missing(f"the test items cannot tell {of.label}", old, new)
+    change = _change(first, second, after)
+    blocks, items = len(after.items), int(after.items.sum())
+    return Row(
+        metric=_QUALITY + of.name,
+        what=f"{items} test items of both runs",
+        unit="share" if of.unit == scores.SHARE else "value",
+        better=of.better,
+        old=was,
+        new=now,
+        kind="difference",
+        change=change,
+        tolerance=tolerance,
+        verdict="inconclusive" if change is None else verdict_of(change, tolerance, of, was),
+        detail="one block of items: nothing is known about chance" if change is None else f"{blocks} blocks of items",
+    )
+
+
+def _change(first: Parts, second: Parts, after: Predictions) -> Estimate | None:
+    """None where nothing is known about chance."""
+    found = resampled_difference(second, first, VALUES[after.metric], np.arange(len(after.items)))
+    known = isfinite(found.low) and isfinite(found.high)
+    return Estimate(**asdict(found) | {"n": int(after.items.sum())}) if known else None
 
 
 def same_outputs(old: Found, new: Found, said: tuple[Answers, Answers], count: int) -> Row:
@@ -133,11 +178,18 @@ def no_outputs(reason: str) -> Row:
 
 def missing(reason: str, *sides: Found) -> Row:
     """No verdict on quality; the numbers that the two manifests carry, if they do, are shown."""
-    told = [
-        next((m.value for m in s.bundle.metrics if m.name == "accuracy"), None) if s.bundle else None for s in sides
-    ]
-    old, new = told if len(told) == 2 else (None, None)
-    return Row(metric=_ACCURACY, unit="share", old=old, new=new, verdict="not measured", detail=reason)
+    said = [side.bundle.metrics[0] for side in sides if side.bundle and side.bundle.metrics]
+    alike = len(said) == 2 and said[0].name == said[1].name
+    of = scores.metric(said[-1].name if said else ACCURACY)
+    return Row(
+        metric=_QUALITY + of.name,
+        unit="share" if of.unit == scores.SHARE else "value",
+        better=of.better,
+        old=said[0].value if alike else None,
+        new=said[1].value if alike else None,
+        verdict="not measured",
+        detail=reason,
+    )
 
 
 def _names(side: Found, classes: int) -> Sequence[str]:
@@ -166,21 +218,26 @@ def _row(
         f"in the old alone {paired.only_other_right}"
     )
     return Row(
-        metric=_ACCURACY, what=origin, unit="share", old=float(np.mean(before == labels)),
+        metric=_QUALITY + ACCURACY, what=origin, unit="share", old=float(np.mean(before == labels)),
         new=float(np.mean(after == labels)), kind="difference", change=change, tolerance=tolerance,
-        verdict=verdict_of(change, tolerance), detail=detail,
+        verdict=verdict_of(change, tolerance, scores.metric(ACCURACY), 1.0), detail=detail,
     )  # fmt: skip
 
 
-def verdict_of(change: Estimate, tolerance: float) -> Verdict:
-    """A difference new - old, larger being better, judged by its whole interval.
+def verdict_of(change: Estimate, tolerance: float, of: Metric, old: float) -> Verdict:
+    """A difference new - old of a metric, judged by its whole interval.
+
+    Args:
+        tolerance: of a share in its own unit, of any other metric as a part of ``old``.
 
     >>> one = Estimate(value=-0.005, low=-0.019, high=0.008, n=370)
-    >>> verdict_of(one, 0.02), verdict_of(one, 0.01)
-    ('same', 'inconclusive')
+    >>> accuracy, mse = scores.metric("accuracy"), scores.metric("mse")
+    >>> verdict_of(one, 0.02, accuracy, 0.9), verdict_of(one, 0.01, accuracy, 0.9), verdict_of(one, 0.01, mse, 0.4)
+    ('same', 'inconclusive', 'inconclusive')
     """
-    if change.high < -tolerance:
+    lost = sorted(scores.lost(end, old, of) for end in (change.low, change.high))
+    if lost[0] > tolerance:
         return "worse"
-    if change.low < -tolerance:
+    if lost[1] > tolerance:
         return "inconclusive"
-    return "better" if change.low > 0 else "same"
+    return "better" if lost[1] < 0 else "same"

@@ -4,19 +4,22 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from lightning_fabric import Fabric
 from numpy.typing import NDArray
 from safetensors.torch import save_file
 
-from ...models.network import count_parameters
+from ...models.network import SequenceNetwork, count_parameters
 from ..data.dataset import Sequences
 from ..distillation.contract import Term, combine
 from ..engine.task import Context, Outcome
 from ..errors import Fault, StageFailed
+from ..own.network import OwnNetwork
 from ..tasks.contract import Task
+from ..teachers import python
+from ..teachers.python import PythonTeacher
 from ..training import files, networks
 from ..training.batch import Split
 from ..training.devices import Placement, seed_everything
@@ -24,6 +27,7 @@ from ..training.loop import Diverged, History, Loss, Report, Settings, fit
 from .reading import Reading
 
 HISTORY = "history.json"
+Made: TypeAlias = networks.Specification | PythonTeacher
 
 
 def settings(section: Mapping[str, Any]) -> Settings:
@@ -103,15 +107,12 @@ def _diverged(error: Diverged, context: Context) -> Fault:
     )
 
 
-def write(
-    network: networks.Network,
-    specification: networks.Specification | networks.OwnSpecification,
-    history: History,
-    task: Task,
-    into: Path,
-) -> Outcome:
+def write(network: networks.Network, specification: Made, history: History, task: Task, into: Path) -> Outcome:
     """Network, specification and curve as files; the best epoch, and what its metric is, as facts."""
-    networks.save(network.cpu(), specification, into)
+    if isinstance(network, OwnNetwork) and isinstance(specification, PythonTeacher):
+        python.save(network.cpu(), specification, into)
+    elif isinstance(network, SequenceNetwork) and isinstance(specification, networks.Specification):
+        networks.save(network.cpu(), specification, into)
     curve = [asdict(epoch) for epoch in history.epochs]
     (into / HISTORY).write_text(json.dumps(curve), encoding="utf-8")
     best = None if history.best is None else asdict(history.best)
@@ -126,7 +127,7 @@ def write(
 
 def build(
     reading: Reading, section: Mapping[str, Any], seed: int, folder: Path
-) -> tuple[networks.Network, networks.Specification]:
+) -> tuple[SequenceNetwork, networks.Specification]:
     """A fresh network whose weights follow from ``seed`` alone.
 
     Args:
@@ -139,17 +140,17 @@ def build(
 
 def build_own(
     reading: Reading, section: Mapping[str, Any], seed: int, folder: Path
-) -> tuple[networks.Network, networks.OwnSpecification]:
+) -> tuple[OwnNetwork, PythonTeacher]:
     """The same of a teacher that is the user's own network, from raw inputs to answers."""
     seed_everything(seed)
-    specification = networks.OwnSpecification(
+    specification = PythonTeacher(
         python=section["python"],
         arguments=section["arguments"],
-        expected=section.get("expected"),
         features=reading.data.channels,
         labels=len(reading.task.labels),
-        taken=reading.input_form(),
-        given=reading.task.output_form(),
+        input=reading.input_form(),
+        output=reading.task.output_form(),
+        expected=section.get("expected"),
     )
     return specification.network(folder), specification
 

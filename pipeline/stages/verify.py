@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import onnx
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from ...exporters import parity, parity_inputs, parity_streaming
 from ...exporters.manifest import Manifest
+from ...models.network import SequenceNetwork
 from ..data.dataset import Dataset, Sequences
 from ..engine.task import Artifact, Context, Outcome
 from ..training import files, networks
@@ -68,9 +69,10 @@ def _against_torch(
     ) -> tuple[NDArray[np.float32], dict[str, NDArray[Any]]]:
         with torch.no_grad():
             given = {name: torch.from_numpy(value) for name, value in states.items()}
-            logits, after = network.advance(torch.from_numpy(frames), given)
+            logits, after = streamed.advance(torch.from_numpy(frames), given)
         return logits.numpy(), {name: value.numpy() for name, value in after.items()}
 
+    streamed = cast(SequenceNetwork, network)  # no other has a step graph
     tolerance = options["tolerances"]["float32"]
     yield from parity.against_network(forward, artifact, sequences, network.receptive_field, tolerance)
     yield from parity_inputs.extremes(forward, artifact, sequences, tolerance)

@@ -10,15 +10,15 @@ import torch
 from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
 
-from ...exporters.forms import InputForm, OutputForm
 from ...models.contract import SequenceModel
 from ...models.network import SequenceNetwork
 from ...models.pooling import PoolingName
 from ...models.registry import build, build_front, build_head
 from ..own.encoder import build_encoder
 from ..own.entry import Entry
-from ..own.network import OwnNetwork, build_network
+from ..own.network import OwnNetwork
 from ..tasks.contract import Task
+from ..teachers import python
 from ..teachers.weights import fill, load_state
 from .files import SPECIFICATION, WEIGHTS
 
@@ -92,74 +92,33 @@ class Specification:
         return build_encoder(entry, self.inputs, self.options["arguments"], self.options.get("expected"))
 
 
-@dataclass(frozen=True)
-class OwnSpecification:
-    """How to call the user's own network into being again.
-
-    Args:
-        python: "module:function".
-        arguments: of that function.
-        expected: digest of its code when the task's key was made.
-        features: numbers, or columns of tokens, in a frame.
-        labels: numbers in an answer.
-        taken, given: what it takes and gives.
-    """
-
-    python: str
-    arguments: Mapping[str, Any]
-    expected: Mapping[str, str] | None
-    features: int
-    labels: int
-    taken: InputForm
-    given: OutputForm
-
-    @classmethod
-    def of(cls, said: Mapping[str, Any]) -> "OwnSpecification":
-        """From JSON."""
-        ends = {"taken": InputForm(**_tuples(said["taken"])), "given": OutputForm(**_tuples(said["given"]))}
-        return cls(**{**said, **ends})
-
-    def network(self, folder: Path) -> OwnNetwork:
-        """What the function returns now."""
-        entry = Entry(self.python, folder, "teacher.python")
-        return build_network(entry, self.arguments, self.taken, self.features, self.given, self.labels, self.expected)
-
-
 Network: TypeAlias = SequenceNetwork | OwnNetwork
 
 
-def _tuples(said: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: tuple(value) if isinstance(value, list) else value for name, value in said.items()}
-
-
-def save(network: Network, specification: Specification | OwnSpecification, folder: Path) -> None:
+def save(network: SequenceNetwork, specification: Specification, folder: Path) -> None:
     """Write both files."""
-    # Copies: a network of the user's own may hold one tensor under two names.
-    state = {name: tensor.detach().cpu().clone().contiguous() for name, tensor in network.state_dict().items()}
+    state = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
     save_file(state, folder / WEIGHTS)
     (folder / SPECIFICATION).write_text(json.dumps(asdict(specification), sort_keys=True), encoding="utf-8")
 
 
 def load(weights: Path, specification: Path, folder: Path | None = None) -> Network:
-    """Read a network that :func:`save` wrote.
+    """Read a network that :func:`save`, or ``teachers.python``, wrote, in evaluation mode.
 
     Args:
         folder: of the YAML file, where the user's own code is looked for; the current one if not given.
     """
-    said = json.loads(specification.read_text(encoding="utf-8"))
-    network: Network
-    if OWN in said:
-        network = OwnSpecification.of(said).network(folder or Path.cwd())
-    else:
-        spec = Specification(**said)
-        blank = torch.zeros(spec.inputs).numpy()
-        network = spec.network(blank, blank + 1, folder)
+    if python.is_python(specification):
+        return python.load(weights, specification, folder or Path.cwd())
+    spec = Specification(**json.loads(specification.read_text(encoding="utf-8")))
+    blank = torch.zeros(spec.inputs).numpy()
+    network = spec.network(blank, blank + 1, folder)
     network.load_state_dict(load_file(weights))
     return network.eval()
 
 
-def load_foreign(network: Network, weights: Path, where: str, expected: str) -> None:
-    """Fill a network with a user's own weights file; in a network of ours standardisation stays that of the data.
+def load_foreign(network: SequenceNetwork, weights: Path, where: str, expected: str) -> None:
+    """Fill a network with a user's own weights file; standardisation stays that of the data.
 
     Args:
         network: of the architecture that the weights are for.
@@ -170,8 +129,5 @@ def load_foreign(network: Network, weights: Path, where: str, expected: str) -> 
     Raises:
         InputRejected: other bytes by now, not a file of tensors, or tensors that do not fit, all of them named.
     """
-    state = load_state(weights, where, expected)
-    if isinstance(network, OwnNetwork):
-        fill(network.module, state, where)
-    else:
-        fill(network, state, where, frozenset(name for name, _ in network.named_buffers()))
+    of_data = frozenset(name for name, _ in network.named_buffers())
+    fill(network, load_state(weights, where, expected), where, of_data)

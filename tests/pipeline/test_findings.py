@@ -17,28 +17,28 @@ def texts(found):
 
 def test_nothing_to_say():
     good = student(WHOLE, INT8)
-    assert list(findings.of_students(TEACHER, [good], BASELINE)) == []
+    assert list(findings.of_students(TEACHER, [good], [BASELINE])) == []
     assert list(findings.of_recipes([good], {})) == []
 
 
 def test_a_network_that_a_cheap_model_beats():
     even = variant("gru-8/float32", quality=quality(estimate(0.5, 0.4, 0.6)))
     above = variant("gru-8/dynamic-int8", quality=quality(estimate(0.51, 0.4, 0.6)))
-    found = texts(findings.of_students(TEACHER, [student(even, above)], BASELINE))
+    found = texts(findings.of_students(TEACHER, [student(even, above)], [BASELINE]))
     text = "It does not beat the cheap baseline (a cheap model): 50.0 % against 50.0 %."
     assert found == [("warning", "gru-8/float32", text)]
 
 
 def test_the_teacher_is_held_to_the_baseline_too():
     weak = TEACHER.model_copy(update={"quality": quality(estimate(0.3, 0.2, 0.4))})
-    assert [f.subject for f in findings.of_students(weak, [student(WHOLE)], BASELINE)] == ["teacher/float32"]
+    assert [f.subject for f in findings.of_students(weak, [student(WHOLE)], [BASELINE])] == ["teacher/float32"]
 
 
 def test_without_numbers_nobody_is_beaten():
     unmeasured = variant("gru-8/float32", quality=quality(reason="NaN"))
     nothing = m.Baseline(name="a cheap model", estimate=None, reason="no scikit-learn")
-    assert list(findings.of_students(TEACHER, [student(unmeasured)], BASELINE)) == []
-    assert list(findings.of_students(TEACHER, [student(WHOLE)], nothing)) == []
+    assert list(findings.of_students(TEACHER, [student(unmeasured)], [BASELINE])) == []
+    assert list(findings.of_students(TEACHER, [student(WHOLE)], [nothing])) == []
 
 
 @pytest.mark.parametrize(
@@ -46,14 +46,14 @@ def test_without_numbers_nobody_is_beaten():
     [("helped", None), ("no clear gain", "warning"), ("hurt", "warning"), ("no control", "info")],
 )
 def test_distillation_that_bought_nothing(verdict, severity):
-    found = texts(findings.of_students(TEACHER, [student(WHOLE, verdict=verdict, sentence="So it was.")], BASELINE))
+    found = texts(findings.of_students(TEACHER, [student(WHOLE, verdict=verdict, sentence="So it was.")], [BASELINE]))
     assert found == ([(severity, "gru-8", "So it was.")] if severity else [])
 
 
 @pytest.mark.parametrize(("parameters", "told"), [(9_999, False), (10_000, True), (20_000, True)])
 def test_a_student_that_is_not_smaller_than_its_teacher(parameters, told):
     large = variant("gru-8/float32", footprint=footprint(parameters=parameters))
-    found = texts(findings.of_students(TEACHER, [student(large)], BASELINE))
+    found = texts(findings.of_students(TEACHER, [student(large)], [BASELINE]))
     text = f"The student is not smaller than its teacher: {parameters:,} of 10,000 parameters."
     assert found == ([("warning", "gru-8", text)] if told else [])
 
