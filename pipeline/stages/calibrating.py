@@ -1,33 +1,39 @@
 """The threshold of an artifact that scores frames: chosen on clean frames that no training saw, for each file anew."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
 
 from ...exporters import cleanup
+from ...exporters.manifest import Manifest
 from ...exporters.threshold import with_threshold
 from ..data.dataset import Dataset
-from ..tasks.contract import Task
+from ..tasks.registry import task as make_task
 from .predicting import answered
 
 _FILES = ("model.onnx", "step.onnx")
 
 
-def calibrate(folder: Path, task: Task, data: Dataset) -> None:
-    """Write the threshold into the files of a folder, where the task has one.
+def calibrate(folder: Path, asked: Mapping[str, Any], data: Dataset) -> None:
+    """Write the threshold into the files of a folder, where they give scores.
 
     Fewer bits move scores, so a quantized file has a threshold of its own.
 
     Args:
         folder: with ``model.onnx``, and ``step.onnx`` where it streams.
+        asked: the ``task`` section of the configuration.
         data: of whose validation split the frames called normal count.
     """
-    if task.output_form().activation != "score":
+    whole = folder / _FILES[0]
+    if Manifest.read(onnx.load(whole)).output.activation != "score":
         return
-    found = answered(folder / _FILES[0], task, data.validation, data.features)
+    task = make_task(asked, data)
+    found = answered(whole, task, data.validation, data.features)
     threshold = task.threshold(np.asarray(found.rows), found.targets)
     for name in _FILES:
         if (folder / name).exists():
-            model = onnx.load(folder / name)
-            (folder / name).write_bytes(cleanup.to_bytes(with_threshold(model, threshold)))
+            marked = with_threshold(onnx.load(folder / name), threshold)
+            (folder / name).write_bytes(cleanup.to_bytes(marked))

@@ -56,7 +56,7 @@ def run(given: Mapping[str, Artifact], options: Mapping[str, Any], into: Path, c
     except BadGraph as error:
         hint = "this is a bug in seqpress or in the exporter; report it with the architecture's section"
         raise StageFailed(Fault("stage.export", context.task, "must export to valid ONNX", f"{error}", hint)) from error
-    calibrate(into, task, dataset)
+    calibrate(into, options["task"], dataset)
     return Outcome({"footprint": asdict(footprint(into / MODEL)), "recipe": FLOAT, "notes": []})
 
 

@@ -18,7 +18,6 @@ from ...exporters.streaming_quantized import quantize_step
 from ..data.dataset import Dataset, Sequences
 from ..engine.task import Artifact, Context, Outcome
 from ..errors import Fault, StageFailed
-from ..tasks.registry import task as make_task
 from .calibrating import calibrate
 from .feeding import Reader
 
@@ -50,7 +49,7 @@ def run(given: Mapping[str, Artifact], options: Mapping[str, Any], into: Path, c
         step = quantize_step(done.model, onnx.load(given["model"] / STEP), calibration(reader, data.train, name))
         (into / STEP).write_bytes(cleanup.to_bytes(guard(step, options["non_finite"], reader.mean(data))))
     (into / MODEL).write_bytes(cleanup.to_bytes(guard(done.model, options["non_finite"], reader.mean(data))))
-    calibrate(into, make_task(options["task"], data), data)
+    calibrate(into, options["task"], data)
     counted = footprint(into / MODEL)
     return Outcome(
         {
