@@ -17,9 +17,10 @@ from onnx import GraphProto, ModelProto
 from ...benchmarks import feeds
 from ...exporters.bundle import golden_file
 from ...exporters.bundle.golden import BadGolden
+from ...exporters.bundle.graph_facts import own_manifest
+from ...exporters.bundle.manifest import FED
 from ...exporters.foreign.check_file import Checked, read_regular
 from ...exporters.foreign.check_tensors import FileRejected
-from ...exporters.quantize.contract import Floats
 from ..errors import Fault, InputRejected
 from ..standalone import inputs
 from ..standalone.feeding import CannotFeed, Feeding, understand
@@ -40,26 +41,27 @@ class Unlike:
 
 @dataclass(frozen=True)
 class Both:
-    """How each of the two is fed, and sequences (T, F) that fit both."""
+    """How each of the two is fed, and sequences (T, F) of inputs that fit both."""
 
     old: Feeding
     new: Feeding
-    sequences: list[Floats]
+    sequences: list[NDArray[Any]]
     origin: str
 
     @property
     def median_length(self) -> int:
+        """In frames."""
         lengths = sorted(len(one) for one in self.sequences)
-        return lengths[len(lengths) // 2]
+        return max(1, self.old.form.frames(lengths[len(lengths) // 2]))
 
 
 def feed_both(
-    old: Found, new: Found, sequences: Sequence[Floats] | None, given: Path | None, layout: str, seed: int
+    old: Found, new: Found, sequences: Sequence[NDArray[Any]] | None, given: Path | None, layout: str, seed: int
 ) -> Both | Unlike:
     """Sequences for two whole-sequence graphs: those given, a file's, the golden ones of either, or random ones.
 
     Args:
-        sequences: (T, F) each, finite; ``None`` to look for some.
+        sequences: (T, F) each, finite, tokens and samples (T, 1) too; ``None`` to look for some.
         given: an npz as ``compress quantize --calibration`` takes it.
         layout: axes of the frames where the user says them.
 
@@ -72,11 +74,13 @@ def feed_both(
         elif given is None and (golden := _golden(new) or _golden(old)):
             pool, origin, constants = golden, f"{len(golden)} golden sequences of the bundle", None
         else:
-            source = inputs.Source(new.model, new.checked, None, None, None)
+            source = inputs.Source(new.model, new.checked, None, own_manifest(new.checked.model), None)
             sample, _ = inputs.sample(source, given, layout, seed)
             pool, origin, constants = sample.sequences, sample.origin, dict(sample.constants)
         features = pool[0].shape[1]
         sides = [understand(one.checked.model, layout, constants, features) for one in (old, new)]
+        if unlike := _other_form(*sides):
+            return Unlike(unlike)
         if sides[0].features != sides[1].features:
             return Unlike(f"the old takes {sides[0].features} features a frame, the new {sides[1].features}")
         times = {side.time for side in sides if side.time is not None}
@@ -94,16 +98,34 @@ def feed_both(
     return Both(sides[0], sides[1], pool, origin)
 
 
+def _other_form(old: Feeding, new: Feeding) -> str:
+    """Why the same inputs mean something else to both; empty where they do not."""
+    before, after = old.form, new.form
+    if before.kind != after.kind:
+        return f"the old takes {before.kind}, the new {after.kind}"
+    if before.sizes != after.sizes:
+        known = [" and ".join(map(str, one.sizes)) for one in (before, after)]
+        return f"the old knows {known[0]} tokens, the new {known[1]}"
+    if before != after:
+        said = [
+            f"{one.sample_rate_hz} Hz, {one.least} for the first frame and {one.hop} for the next"
+            for one in (before, after)
+        ]
+        return f"the old takes samples at {said[0]}, the new at {said[1]}"
+    return ""
+
+
 def grid(
     both: Both, wanted: Sequence[tuple[int, int]], seed: int
 ) -> tuple[tuple[tuple[int, int], Arrays, Arrays], ...]:
     """Every (batch, length) once more for each set of feeds: the feeds of the old, those of the new."""
-    rng = np.random.default_rng(seed)
+    rng, form = np.random.default_rng(seed), both.old.form
     values, offsets = np.concatenate(both.sequences), np.cumsum([0, *map(len, both.sequences)])
     made = []
     for batch, length in wanted:
-        for one in feeds.grid(values, offsets, (batch,), (length,), variants=_VARIANTS, seed=int(rng.integers(2**31))):
-            rows = [list(each["frames"]) for each in one.feeds]
+        more: dict[str, Any] = {"variants": _VARIANTS, "seed": int(rng.integers(2**31))}
+        for one in feeds.grid(values, offsets, (batch,), (length,), form=form, **more):
+            rows = [[row.reshape(len(row), -1) for row in each[form.kind]] for each in one.feeds]
             made += [((batch, length), both.old.feed(row), both.new.feed(row)) for row in rows]
     return tuple(made)
 
@@ -145,7 +167,7 @@ def _same(left: NDArray[Any], right: NDArray[Any]) -> bool:
     return left.dtype == right.dtype and np.array_equal(left, right)
 
 
-def _golden(found: Found) -> list[Floats]:
+def _golden(found: Found) -> list[NDArray[Any]]:
     """Finite sequences that a bundle was shipped with."""
     if found.bundle is None or found.golden is None:
         return []
@@ -154,13 +176,14 @@ def _golden(found: Found) -> list[Floats]:
         stored = golden_file.from_bytes(read_regular(found.golden, 2**31), found.bundle.golden.tolerance)
     except (BadGolden, FileRejected) as error:
         raise InputRejected(Fault("bundle.golden", found.source, "must hold the golden arrays", str(error))) from error
-    frames, lengths = roles.get("frames", ""), roles.get("lengths", "")
+    frames, lengths = next((roles[role] for role in FED if role in roles), ""), roles.get("lengths", "")
+    ranks, dtype = ((2, 3), "int64") if "tokens" in roles else ((2,) if "samples" in roles else (3,), "float32")
     return [
-        np.ascontiguousarray(row[: int(length)], dtype=np.float32)
+        np.ascontiguousarray(row[: int(length)], dtype=dtype).reshape(int(length), -1)
         for case in stored.whole
         if frames in case.inputs
         and lengths in case.inputs
-        and case.inputs[frames].ndim == 3
+        and case.inputs[frames].ndim in ranks
         and len(case.inputs[frames]) == 1  # the batched cases hold the same ones again
         for row, length in zip(case.inputs[frames], case.inputs[lengths], strict=True)
         if length > 0 and np.isfinite(row).all()

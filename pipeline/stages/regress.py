@@ -52,7 +52,8 @@ def run(given: Mapping[str, Artifact], options: Mapping[str, Any], into: Path, c
 
 def _how(data: Dataset, options: Mapping[str, Any]) -> How:
     test = data.test
-    sequences = [np.ascontiguousarray(test.item(index)) for index in range(len(test))]
+    items = (test.item(index) for index in range(len(test)))
+    sequences = [np.ascontiguousarray(item).reshape(len(item), -1) for item in items]
     labelled = Labelled(sequences, np.asarray(test.labels), data.labels, f"{len(test)} test items")
     there = tuple(name for name in options["providers"] if providers.availability(name).available)
     return How(

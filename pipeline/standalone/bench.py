@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ... import __version__
 from ...benchmarks import feeds, latency, machine
@@ -26,7 +27,7 @@ from ...exporters.parity import resize
 from ...exporters.quantize.contract import Floats
 from ..errors import ConfigError, EnvironmentFault, Fault, InputRejected, SeqpressError, StageFailed
 from ..report.bench import BenchProvider, BenchReport, Outcome
-from .feeding import Feeding
+from .feeding import Arrays, Feeding
 from .inputs import Sample, Source, checked_model, open_source, sample
 
 SINGLE: Final = "single"
@@ -185,17 +186,19 @@ def _grid(
 ) -> tuple[Point, ...]:
     """Every batch with every length, from sequences that are long enough where there are any."""
     offsets = np.cumsum([0, *(len(one) for one in sequences)])
-    lengths = lengths or feeds.auto_lengths(offsets)
+    form = feeding.form
+    lengths = lengths or feeds.auto_lengths(offsets, form)
     rng = np.random.default_rng(seed)
     points = []
     for batch in batches:
         for length in lengths:
             _fits(batch, length, feeding)
-            fitting = [one for one in sequences if len(one) >= length] or list(sequences)
+            inputs = form.inputs(length)
+            fitting = [one for one in sequences if len(one) >= inputs] or list(sequences)
             sets = []
             for _ in range(_VARIANTS):
                 rows = rng.choice(len(fitting), batch, replace=batch > len(fitting))
-                sets.append(feeding.feed([resize(fitting[row], length) for row in rows]))
+                sets.append(feeding.feed([resize(fitting[row], inputs) for row in rows]))
             points.append(Point(batch, length, tuple(sets)))
     return tuple(points)
 
@@ -203,11 +206,17 @@ def _grid(
 def _chunked(feeding: Feeding, frames: Floats, chunks: Sequence[int], batch: int) -> tuple[Point, ...]:
     for chunk in chunks:
         _fits(batch, chunk, feeding)
-    return tuple(replace(one, batch=batch) for one in cut(frames, chunks, lambda piece: feeding.feed([piece] * batch)))
+    hop = feeding.form.hop  # a chunk is of frames, each of so many inputs
+    whole = np.resize(frames, (max(1, len(frames) // hop), hop * frames.shape[1]))
+
+    def feed(piece: NDArray[Any]) -> Arrays:
+        return feeding.feed([piece.reshape(-1, frames.shape[1])] * batch)
+
+    return tuple(replace(one, batch=batch) for one in cut(whole, chunks, feed))
 
 
 def _fits(batch: int, length: int, feeding: Feeding) -> None:
-    numbers = batch * length * feeding.features
+    numbers = batch * feeding.form.inputs(length) * feeding.features
     if numbers > _MOST_NUMBERS:
         raise _wrong("--batch and --length", f"must ask for {_MOST_NUMBERS:,} numbers at most", f"{numbers:,}")
 

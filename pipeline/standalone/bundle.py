@@ -65,7 +65,8 @@ def _describe(source: Source, result: Result, feeding: Feeding, made: Path, step
     if source.policy:
         manifest = Manifest.read(onnx.load(step or made))
         if source.bundle is not None:
-            more["preprocessing"] = source.bundle.preprocessing
+            kept = ("preprocessing", "vocabulary", "device")
+            more |= {name: getattr(source.bundle, name) for name in kept}
         return Description.of(manifest, **more)
     return Description(
         task="that of the given file",
@@ -100,7 +101,7 @@ def _golden(
 ) -> Golden:
     if source.policy:
         states = Manifest.read(onnx.load(step)).states if step else ()
-        return make_golden(made, step, sequences, states, tolerance=tolerance)
+        return make_golden(made, step, [feeding.fed(one) for one in sequences], states, tolerance=tolerance)
     return golden_of_feeds(made, [feeding.feed([one]) for one in sequences], tolerance)
 
 

@@ -1,13 +1,14 @@
 """How an ONNX file that anyone may have made is fed with sequences, found out from the file.
 
-One float input takes the frames, an integer one may take their lengths, states start at their reset value. Which axis
+A file of ours says what it takes: frames, tokens or samples. Of any other, one float input takes the frames, an
+integer one may take their lengths, states start at their reset value. Which axis
 of the frames is time is read off names first (``batch``, ``time``, ``N``, ``T``), then off the operator that the frames
 go into, because a recurrent operator wants time first and a convolution wants channels in the middle. No torch.
 """
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from ...exporters.bundle.golden import open_session
 from ...exporters.bundle.graph_facts import dtype_name, own_manifest
 from ...exporters.bundle.guess_states import guess_states, shape_of
 from ...exporters.bundle.manifest import Role
+from ...exporters.forms import InputForm
 from ...exporters.parity import pad
 from ...exporters.quantize.contract import Calibration, Floats
 
@@ -52,14 +54,15 @@ class Feeding:
 
     Args:
         frames: the input that takes the frames.
-        layout: its axes, each of B (batch), T (time) and F (features).
-        features: size of F.
+        layout: its axes, each of B (batch), T (time) and F (features, columns of tokens, or samples of a hop).
+        features: of a frame; columns of tokens; 1 of samples.
         batch, time: sizes that the graph fixes; ``None`` where free.
         dtypes: numpy's names by input.
         lengths: the input that takes the lengths, if there is one.
         states: in the order of the inputs.
         constants: other inputs with the value that they always get.
         answers: outputs that are no states.
+        form: what it takes; of a step graph that takes samples, the fewest of them are a hop.
     """
 
     frames: str
@@ -72,10 +75,18 @@ class Feeding:
     states: tuple[FedState, ...]
     constants: Mapping[str, NDArray[Any]]
     answers: tuple[str, ...]
+    form: InputForm = field(default_factory=InputForm)
 
-    def feed(self, sequences: Sequence[Floats]) -> Arrays:
-        """One call with these (T, F) sequences: of equal length where the graph takes no lengths."""
-        rows = [sequences[row % len(sequences)] for row in range(self.batch or len(sequences))]
+    def fed(self, sequence: NDArray[Any]) -> NDArray[Any]:
+        """A sequence (T, F) as artifacts of ours take it alone: tokens (T,) or (T, columns) int64, samples (T,)."""
+        return self.form.rows(sequence).astype(self.form.dtype, copy=False)
+
+    def feed(self, sequences: Sequence[NDArray[Any]]) -> Arrays:
+        """One call with these (T, F) sequences, T of inputs: of equal length where the graph takes no lengths."""
+        rows = [self.fed(sequences[row % len(sequences)]) for row in range(self.batch or len(sequences))]
+        if self.form.kind == "samples" and len(self.layout) == 3:  # a step graph takes them in hops
+            hop = self.form.hop
+            rows = [row[: len(row) // hop * hop].reshape(-1, hop) for row in rows]
         frames, lengths = pad(rows)
         batch = len(rows)
         axes = ["BTF".index(axis) for axis in self.layout]
@@ -88,15 +99,23 @@ class Feeding:
             given[state.input] = np.full(shape, state.reset, dtype=state.dtype)
         return given
 
-    def fit(self, sequences: Sequence[Floats]) -> list[Floats]:
+    def fit(self, sequences: Sequence[NDArray[Any]]) -> list[NDArray[Any]]:
         """The sequences, cut into pieces of the one length that the graph takes, where it takes one only.
 
         Raises:
-            CannotFeed: other features than the graph's, or all of them shorter than that length.
+            CannotFeed: other features than the graph's, too short for it, tokens that it does not know, or all of them
+                shorter than that length.
         """
         for index, sequence in enumerate(sequences):
             if sequence.shape[1] != self.features:
                 raise CannotFeed(f"sequence {index} has {sequence.shape[1]} features; the model takes {self.features}")
+            if len(sequence) < self.form.least:
+                least = f"{self.form.least} {self.form.kind} or more"
+                raise CannotFeed(f"sequence {index} has {len(sequence)}; the model takes {least}")
+            if self.form.kind == "tokens" and ((sequence < 0) | (sequence >= np.array(self.form.sizes))).any():
+                known = " and ".join(map(str, self.form.sizes))
+                ends = f"{sequence.min()} to {sequence.max()}"
+                raise CannotFeed(f"sequence {index} has tokens from {ends}; the model knows {known}, from 0 on")
         if self.time is None:
             return list(sequences)
         pieces = [piece for sequence in sequences for piece in _pieces(sequence, self.time)]
@@ -106,7 +125,7 @@ class Feeding:
 
     def roles(self) -> dict[str, Role]:
         """For a bundle's manifest."""
-        found: dict[str, Role] = {self.frames: "frames"}
+        found: dict[str, Role] = {self.frames: self.form.kind}
         if self.lengths is not None:
             found[self.lengths] = "lengths"
         for state in self.states:
@@ -162,25 +181,27 @@ def understand(
     pairs = [pair for pair in _states(model) if pair[0] not in constants]
     taken = {pair[0] for pair in pairs} | set(constants)
     rest = [value for name, value in inputs.items() if name not in taken]
-    frames = [value for value in rest if _type(value) in _FLOATS and len(shape_of(value)) in (2, 3)]
+    form = _form(model)
+    frames = [value for value in rest if _takes_frames(value, form)]
     lengths = [value for value in rest if _type(value) in _INTEGERS and len(shape_of(value)) == 1]
     others = [_shown(value) for value in rest if value not in frames and value not in lengths]
     if len(frames) != 1 or len(lengths) > 1 or others:
         got = ", ".join(map(_shown, rest)) or "no input"
         raise CannotFeed(f"one float input of 2 or 3 axes, and lengths beside it at most; got {got}")
-    axes = layout or _layout(model, frames[0])
     sizes = shape_of(frames[0])
-    if sorted(axes) != sorted("BTF" if len(sizes) == 3 else "TF"):
+    axes = "BTF"[: len(sizes)] if form.kind != "frames" else layout or _layout(model, frames[0])
+    if form.kind == "frames" and sorted(axes) != sorted("BTF" if len(sizes) == 3 else "TF"):
         raise CannotFeed(f"{frames[0].name!r} has {len(sizes)} axes, which {axes} does not name")
     by_axis = dict(zip(axes, sizes, strict=True))
     fixed = {axis: size for axis, size in by_axis.items() if isinstance(size, int) and size > 0}
-    if not fixed.get("F", features):
+    features = {"frames": fixed.get("F", features), "tokens": len(form.sizes), "samples": 1}[form.kind]
+    if not features:
         raise CannotFeed(f"the graph must say how many features {frames[0].name!r} has, or calibration show it")
     after = {pair[1] for pair in pairs}
     return Feeding(
         frames=frames[0].name,
         layout=axes,
-        features=fixed.get("F", features),
+        features=features,
         batch=fixed.get("B", 1 if "B" not in axes else None),
         time=fixed.get("T"),
         dtypes={name: dtype_name(_type(value)) for name, value in inputs.items()},
@@ -188,6 +209,7 @@ def understand(
         states=tuple(_fed_state(inputs[name], output, reset, by_axis.get("B")) for name, output, reset in pairs),
         constants=constants,
         answers=tuple(value.name for value in model.graph.output if value.name not in after),
+        form=form,
     )
 
 
@@ -202,6 +224,20 @@ def trial(model: str, feeds: str) -> int:
     for one in sets.values():
         session.run(None, one)
     return len(sets)
+
+
+def _form(model: ModelProto) -> InputForm:
+    """What a file of ours takes; frames of any other."""
+    own = own_manifest(model)
+    if own is None or own.input.kind not in {value.name for value in model.graph.input}:
+        return InputForm()
+    return replace(own.input, least=own.input.hop) if own.states else own.input
+
+
+def _takes_frames(value: ValueInfoProto, form: InputForm) -> bool:
+    if form.kind != "frames":
+        return value.name == form.kind
+    return _type(value) in _FLOATS and len(shape_of(value)) in (2, 3)
 
 
 def _pieces(sequence: Floats, frames: int) -> Iterator[Floats]:

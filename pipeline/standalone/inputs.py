@@ -25,8 +25,8 @@ from ...exporters.bundle.verify import GOLDEN, MANIFEST, MAX_MANIFEST_BYTES, MOD
 from ...exporters.foreign import isolate
 from ...exporters.foreign.check_file import Checked, check_file, read_regular
 from ...exporters.foreign.check_tensors import FileRejected
-from ...exporters.manifest import FRAMES, LENGTHS, LOGITS, Manifest
-from ...exporters.quantize.contract import Floats
+from ...exporters.forms import InputForm
+from ...exporters.manifest import LENGTHS, Manifest
 from ..data.archive import Archive
 from ..data.checks import check_items, check_values
 from ..data.files import open_regular
@@ -36,6 +36,8 @@ from ..errors import ConfigError, Fault, InputRejected
 from .feeding import CannotFeed, Feeding, understand
 
 _RANDOM_SEQUENCES, _RANDOM_FRAMES = 32, 50
+_RANDOM_LOUDNESS = 0.1  # of samples, which lie from -1 to 1
+_KINDS = {"frames": "fiub", "samples": "fiub", "tokens": "iu"}  # kinds of numpy types
 _LAYOUTS = {"ragged": ("values", "offsets"), "padded": ("frames", "lengths")}
 
 
@@ -66,9 +68,11 @@ class Source:
 
 @dataclass(frozen=True)
 class Sample:
-    """Sequences (T, F), and in words where they come from; ``real`` is false for random ones."""
+    """Sequences (T, F), of samples and single tokens (T, 1), and in words where they come from; ``real`` is false for
+    random ones.
+    """
 
-    sequences: list[Floats]
+    sequences: list[NDArray[Any]]
     origin: str
     real: bool
     constants: Mapping[str, NDArray[Any]] = field(default_factory=dict)
@@ -95,7 +99,7 @@ def open_source(given: Path, *, step_too: bool = False) -> Source:
             return Source(path, checked, None, about, _bundle_of(path))
         hint = f"give the {MODEL} beside it; its step graph is quantized along with it, from the same numbers"
         raise ConfigError(Fault("model.step", str(path), "must not be a step graph of seqpress", "one", hint))
-    if about is None or inputs != {FRAMES, LENGTHS} or LOGITS not in outputs:
+    if about is None or inputs != {about.input.kind, LENGTHS} or about.output.raw not in outputs:
         return Source(path, checked, None, None, None)
     bundle = _bundle_of(path)
     step = path.parent / STEP
@@ -127,7 +131,8 @@ def sample(
         ConfigError, InputRejected: the file is not in form, holds NaN, or the model cannot be fed with it.
     """
     names = {value.name for value in source.checked.model.graph.input}
-    found = _read(calibration, names, option) if calibration is not None else _golden(source)
+    form = InputForm() if source.about is None else source.about.input
+    found = _read(calibration, names, option, form) if calibration is not None else _golden(source, form)
     features = found.sequences[0].shape[1] if found is not None else 0
     try:
         feeding = understand(source.checked.model, layout, found.constants if found else None, features)
@@ -141,7 +146,7 @@ def sample(
     return fitting, feeding
 
 
-def _try(source: Source, feeding: Feeding, sequences: list[Floats]) -> None:
+def _try(source: Source, feeding: Feeding, sequences: list[NDArray[Any]]) -> None:
     """Run the shortest, a middle and the longest sequence where a crash does no harm."""
     order = sorted(range(len(sequences)), key=lambda at: len(sequences[at]))
     chosen = sorted({order[0], order[len(order) // 2], order[-1]})
@@ -170,8 +175,11 @@ def _manifest(path: Path) -> BundleManifest:
         raise InputRejected(Fault("model.rejected", str(path), error.rule, error.got, "compress verify")) from error
 
 
-def _read(path: Path, inputs: set[str], option: str) -> Sample:
-    """An npz in one of the layouts of docs/data.md without labels; arrays named like an input are constants."""
+def _read(path: Path, inputs: set[str], option: str, form: InputForm) -> Sample:
+    """An npz in one of the layouts of docs/data.md without labels; arrays named like an input are constants.
+
+    Tokens and samples need no axis of features.
+    """
     with open_regular(path, option, str(path)) as file:
         archive = Archive(file, path.name)
         layout = next((keys for keys in _LAYOUTS.values() if all(key in archive for key in keys)), None)
@@ -181,10 +189,16 @@ def _read(path: Path, inputs: set[str], option: str) -> Sample:
             raise InputRejected(Fault("data.layout", path.name, rule, got, "docs/standalone.md shows how to write one"))
         values, cuts = (archive.array(key) for key in layout)
         constants = {name: archive.array(name) for name in sorted(inputs - set(layout)) if name in archive}
-    if values.dtype.kind not in "fiub" or values.ndim != (2 if layout[0] == "values" else 3) or cuts.ndim != 1:
+    if form.kind != "frames" and values.ndim == (1 if layout[0] == "values" else 2):
+        values = values[..., None]
+    axes = 2 if layout[0] == "values" else 3
+    if values.dtype.kind not in _KINDS[form.kind] or values.ndim != axes or cuts.ndim != 1:
         got = f"{layout[0]} {values.dtype} {values.shape}, {layout[1]} {cuts.dtype} {cuts.shape}"
         raise InputRejected(Fault("data.shape", path.name, "must hold numbers in the documented shapes", got))
     items = _items(values, cuts.astype(np.int64), layout[0] == "values", path.name)
+    origin = f"{len(items)} sequences of {path.name}"
+    if form.kind == "tokens":  # integers have no NaN; whether the model knows them is asked later
+        return Sample([item.astype(np.int64) for item in items], origin, True, constants)
     raw, found, sink = Raw(name=path.name, kind="npz", count=len(items), labels=None), Found(), Sink(None)
     for item in items:
         sink.item(item)
@@ -194,7 +208,7 @@ def _read(path: Path, inputs: set[str], option: str) -> Sample:
     if found.faults:
         raise InputRejected(found.faults)
     sequences = [np.ascontiguousarray(item, dtype=np.float32) for item in items]
-    return Sample(sequences, f"{len(items)} sequences of {path.name}", True, constants)
+    return Sample(sequences, origin, True, constants)
 
 
 def _items(values: NDArray[Any], cuts: NDArray[np.int64], ragged: bool, where: str) -> list[NDArray[Any]]:
@@ -212,7 +226,7 @@ def _items(values: NDArray[Any], cuts: NDArray[np.int64], ragged: bool, where: s
     return [row[:length] for row, length in zip(values, cuts, strict=True)]
 
 
-def _golden(source: Source) -> Sample | None:
+def _golden(source: Source, form: InputForm) -> Sample | None:
     """The real sequences that lie in a bundle."""
     if source.bundle is None:
         return None
@@ -222,10 +236,10 @@ def _golden(source: Source) -> Sample | None:
     except (BadGolden, FileRejected, OSError) as error:
         raise InputRejected(Fault("bundle.golden", str(path), "must hold the golden arrays", str(error))) from error
     sequences = [
-        np.ascontiguousarray(frames[: int(length)], dtype=np.float32)
+        np.ascontiguousarray(frames[: int(length)], dtype=form.dtype).reshape(int(length), -1)
         for case in stored.whole
-        if len(case.inputs[FRAMES]) == 1
-        for frames, length in zip(case.inputs[FRAMES], case.inputs[LENGTHS], strict=True)
+        if len(case.inputs[form.kind]) == 1
+        for frames, length in zip(case.inputs[form.kind], case.inputs[LENGTHS], strict=True)
         if np.isfinite(frames).all()
     ]
     return Sample(sequences, f"{len(sequences)} golden sequences of the bundle", True) if sequences else None
@@ -233,16 +247,20 @@ def _golden(source: Source) -> Sample | None:
 
 def _random(model: onnx.ModelProto, feeding: Feeding, seed: int) -> Sample:
     """Random walks with the mean and spread that the graph itself takes off its input, else 0 and 1."""
-    rng = np.random.default_rng(seed)
-    mean, std = _standard(model, feeding)
+    rng, form = np.random.default_rng(seed), feeding.form
+    mean, std = (0.0, _RANDOM_LOUDNESS) if form.kind == "samples" else _standard(model, feeding)
     most = feeding.time or _RANDOM_FRAMES
     lengths = [most if feeding.time else int(length) for length in rng.integers(most // 2, most + 1, _RANDOM_SEQUENCES)]
+    if form.kind == "tokens":
+        tokens = [rng.integers(0, np.array(form.sizes), (length, feeding.features)) for length in lengths]
+        return Sample(tokens, f"{len(tokens)} random sequences of known tokens", False)
+    lengths = [form.inputs(length) for length in lengths]
     sequences = []
     for length in lengths:
         noise = rng.standard_normal((length, feeding.features))
         smooth = (noise + np.roll(noise, 1, axis=0)) / np.sqrt(2)
         sequences.append(np.ascontiguousarray(mean + std * smooth, dtype=np.float32))
-    known = "the mean and spread that the graph standardizes with" if np.ndim(mean) else "mean 0 and spread 1"
+    known = "the mean and spread that the graph standardizes with" if np.ndim(mean) else f"mean 0 and spread {std:g}"
     return Sample(sequences, f"{len(sequences)} random sequences of {known}", False)
 
 

@@ -22,6 +22,7 @@ from ...exporters import cleanup, non_finite, parity, parity_streaming
 from ...exporters.bundle.golden import Arrays, open_session
 from ...exporters.bundle.manifest import LeakProbe
 from ...exporters.bundle.verify import MODEL, STEP
+from ...exporters.forms import OutputForm
 from ...exporters.manifest import LOGITS
 from ...exporters.parity import Gap
 from ...exporters.quantize.contract import BadCalibration, Calibration, Floats, NothingQuantized, Quantized
@@ -60,7 +61,7 @@ def quantize(request: Request) -> Result:
         made, step = Path(folder, MODEL), Path(folder, STEP)
         made.write_bytes(cleanup.to_bytes(_guarded(done.model, source)))
         if source.step is not None:
-            step.write_bytes(cleanup.to_bytes(_guarded(_step(source, done, taken, request.recipe), source)))
+            step.write_bytes(cleanup.to_bytes(_guarded(_step(source, done, taken, feeding, request.recipe), source)))
         result = _measure(request, source, done, taken, feeding, made, step if source.step else None)
         if missed := [gap for gap in result.gaps if not gap.passed]:
             raise GateFailed([_fault(request, gap) for gap in missed])
@@ -106,8 +107,13 @@ def _apply(source: Source, name: str, taken: Sample, feeding: Feeding) -> Quanti
 
 def _calibration(source: Source, taken: Sample, feeding: Feeding) -> Calibration:
     if source.about is not None and source.policy:
-        return Calibration(taken.sequences)
+        return _own_calibration(taken, feeding)
     return FedCalibration(taken.sequences, feeding=feeding)
+
+
+def _own_calibration(taken: Sample, feeding: Feeding) -> Calibration:
+    fed = [feeding.fed(one) for one in taken.sequences]
+    return Calibration(fed, frames=feeding.form.kind, least=feeding.form.least)
 
 
 def _nothing(path: Path, name: str, got: str) -> Fault:
@@ -119,10 +125,10 @@ def _guarded(model: onnx.ModelProto, source: Source) -> onnx.ModelProto:
     return non_finite.apply(model, source.policy, source.mean) if source.policy in non_finite.POLICIES else model
 
 
-def _step(source: Source, done: Quantized, taken: Sample, name: str) -> onnx.ModelProto:
+def _step(source: Source, done: Quantized, taken: Sample, feeding: Feeding, name: str) -> onnx.ModelProto:
     assert source.step is not None
     bare, _, _ = non_finite.remove(checked_model(source.step).model)
-    calibration = Calibration(taken.sequences) if recipe(name).needs_calibration else None
+    calibration = _own_calibration(taken, feeding) if recipe(name).needs_calibration else None
     return quantize_step(done.model, bare, calibration)
 
 
@@ -132,7 +138,7 @@ def _measure(
     try:
         before, after = (_answers(path, feeding, taken.sequences) for path in (source.path, made))
         counted: Footprint = weigh(onnx.load(made), made.stat().st_size)
-        gaps = [*_gaps(request, feeding, before, after, taken.real), *_streamed(made, step, taken)]
+        gaps = [*_gaps(request, source, before, after, taken.real), *_streamed(made, step, taken, feeding)]
         leaks = tuple(_leaks(source, made, feeding, taken.sequences))
     except RUNTIME_ERRORS as error:
         said = str(error).splitlines()[0][:300] if str(error) else type(error).__name__
@@ -152,7 +158,7 @@ def _measure(
         compared_on=taken.origin,
         worst=gaps[0].worst,
         largest_output=_largest(before),
-        agreement=_agreement(feeding, before, after),
+        agreement=_agreement(source, before, after),
         gaps=tuple(gaps),
         leaks=leaks,
         speed=_speed(request, source.path, made, feeding, taken.sequences),
@@ -170,12 +176,12 @@ def _answers(path: Path, feeding: Feeding, sequences: Sequence[Floats]) -> list[
     ]
 
 
-def _gaps(request: Request, feeding: Feeding, before: list[Arrays], after: list[Arrays], real: bool) -> Iterator[Gap]:
+def _gaps(request: Request, source: Source, before: list[Arrays], after: list[Arrays], real: bool) -> Iterator[Gap]:
     share = request.tolerance if request.tolerance is not None else TOLERANCES.get(request.recipe, 0.1)
     worst = max(parity.distance(a[name], b[name]) for a, b in zip(before, after, strict=True) for name in _numbers(a))
     because = f"fewer bits: {share:.3g} of the largest output"
     yield Gap("float file vs quantized, outputs", f"{len(before)} sequences", worst, share * _largest(before), because)
-    agreement = _agreement(feeding, before, after)
+    agreement = _agreement(source, before, after)
     if real and agreement is not None:  # random sequences lie on borders between labels that real ones keep away from
         allowed = max(request.labels, 1 / len(before))
         because = f"{request.labels:.0%} of the labels, one at least"
@@ -196,9 +202,16 @@ def _largest(answers: list[Arrays]) -> float:
     return max((float(np.abs(one[name]).max()) for one in answers for name in _numbers(one)), default=0.0)
 
 
-def _agreement(feeding: Feeding, before: list[Arrays], after: list[Arrays]) -> float | None:
-    """Share of answers with the same largest entry; ``None`` where no output looks like scores."""
-    first = before[0]
+def _agreement(source: Source, before: list[Arrays], after: list[Arrays]) -> float | None:
+    """Share of answers with the same largest entry, or of marks that are there in both or in neither; ``None`` where no
+    output looks like scores.
+    """
+    first, given = before[0], source.about.output if source.about else OutputForm()
+    if given.raw != LOGITS:
+        return None
+    if given.activation == "sigmoid":
+        marks = [((a[LOGITS] > 0) == (b[LOGITS] > 0)).reshape(-1) for a, b in zip(before, after, strict=True)]
+        return float(np.concatenate(marks).mean())
     scores = [name for name in _numbers(first) if first[name].ndim >= 2 and first[name].shape[-1] > 1]
     chosen = LOGITS if LOGITS in scores else next((name for name in scores if "logit" in name.lower()), None)
     chosen = chosen or (scores[0] if scores else None)
@@ -210,18 +223,19 @@ def _agreement(feeding: Feeding, before: list[Arrays], after: list[Arrays]) -> f
     return float(np.concatenate(same).mean())
 
 
-def _streamed(made: Path, step: Path | None, taken: Sample) -> list[Gap]:
+def _streamed(made: Path, step: Path | None, taken: Sample, feeding: Feeding) -> list[Gap]:
     if step is None:
         return []
     dynamic = parity.is_dynamic([node.op_type for node in onnx.load(made).graph.node])
     stream = parity_streaming.Stream(step)
-    return parity_streaming.against_whole(parity.Artifact(made), stream, taken.sequences[:8], dynamic)
+    fed = parity.bounded(feeding.form, [feeding.fed(one) for one in taken.sequences[:8]])
+    return parity_streaming.against_whole(parity.Artifact(made), stream, fed, dynamic)
 
 
 def _leaks(source: Source, made: Path, feeding: Feeding, sequences: Sequence[Floats]) -> Iterator[LeakProbe]:
     """The whole probe where the graph is ours, else neighbours in the batch, where it takes any."""
     if source.policy:
-        for leak in parity.leaks(parity.Artifact(made), sequences):
+        for leak in parity.leaks(parity.Artifact(made), [feeding.fed(one) for one in sequences]):
             worst = leak.worst if np.isfinite(leak.worst) else None
             yield LeakProbe(probe=leak.probe, worst=worst, leaks=leak.leaks, note=leak.note)
         return
@@ -256,10 +270,10 @@ def _first_row(beside: NDArray[Any], alone: NDArray[Any]) -> float | None:
 
 def _speed(request: Request, given: Path, made: Path, feeding: Feeding, sequences: Sequence[Floats]) -> Speed:
     ordered = sorted(sequences, key=len)
-    frames = len(ordered[len(ordered) // 2])
+    frames = feeding.form.frames(len(ordered[len(ordered) // 2]))
     if not request.samples:
         return Speed(None, None, None, None, None, frames, "it was not asked for")
-    sets = tuple(feeding.feed([parity.resize(one, frames)]) for one in ordered[:4])
+    sets = tuple(feeding.feed([parity.resize(one, feeding.form.inputs(frames))]) for one in ordered[:4])
     found = latency.measure(
         {_GIVEN: given, _MADE: made},
         [Point(feeding.batch or 1, frames, sets)],

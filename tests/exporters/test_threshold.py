@@ -50,5 +50,5 @@ def test_what_is_no_threshold_is_refused(graphs, value):
 
 def test_a_model_without_scores_has_none():
     net = network("frames-tags")
-    with pytest.raises(ValueError, match="must give scores to have a threshold. Its outputs are 'probabilities'"):
+    with pytest.raises(ValueError, match=r"must give scores to have a threshold\. Its outputs are 'probabilities'"):
         with_threshold(export_whole(net, manifest("frames-tags", net)), 1.0)
