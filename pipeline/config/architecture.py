@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from .options import Options, Text, reject
+from .options import Distinct, Options, Text, reject
 from .training import Training
 
 Dropout = Annotated[float, Field(ge=0, le=0.9, description="share of activations zeroed while training")]
@@ -18,15 +18,39 @@ def _layers(count: int) -> str:
     return "1 layer" if count == 1 else f"{count} layers"
 
 
+#: Keys of a network's section that say what stands around the architecture; its class never sees them.
+AROUND = ("architecture", "pooling", "train", "weights", "embedding", "rank", "reads")
+
+
 class Architecture(Options):
     """What every network shares."""
 
     dropout: Dropout = 0.0
     pooling: Pooling = "mean"
+    embedding: Annotated[
+        int, Field(ge=1, le=1024, description="tokens: numbers that a token is looked up as; else without meaning")
+    ] = 32
+    rank: Annotated[
+        int | None,
+        Field(
+            ge=1,
+            le=1024,
+            description="the last layer as a product of two with so many units between, for many outputs; null: one "
+            "layer",
+        ),
+    ] = None
+    reads: Annotated[
+        Annotated[tuple[Text, ...], Distinct, Field(min_length=1)] | None,
+        Field(
+            description="channels of the data that this network reads, or patterns; its artifact takes only those. "
+            "null: all",
+            examples=[["acc_*", "gyro_z"]],
+        ),
+    ] = None
 
     def parameters_kwargs(self) -> dict[str, Any]:
         """The plain keyword arguments of the class in ``models/``."""
-        return self.model_dump(exclude={"architecture", "train", "weights"})
+        return self.model_dump(exclude=set(AROUND) - {"pooling"})
 
     @property
     def summary(self) -> str:

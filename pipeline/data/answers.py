@@ -38,6 +38,12 @@ class Answers:
         """Frames that must lie behind an item."""
         return int(self.wanted.get("horizon", 1)) if self.wanted["kind"] in AHEAD else 0
 
+    def foreseen(self, features: tuple[str, ...]) -> tuple[str, ...]:
+        """The channels that are foreseen, where some are."""
+        if self.wanted["kind"] != "horizon":
+            return ()
+        return tuple(select(self.wanted.get("columns") or features, features, "", "", Found()))
+
     def of(self, frames: Array, owners: Integers, features: tuple[str, ...], sink: Sink) -> Targets:
         """Targets of the items (or windows) that belong to ``owners``."""
         kind = self.wanted["kind"]
@@ -46,8 +52,7 @@ class Answers:
         if kind == "tag" and sink.folder is not None:
             return FrameTargets(open_mapped(sink.folder / "targets.npy"))
         if kind == "horizon":
-            columns = self.wanted.get("columns") or features
-            chosen = np.array([features.index(name) for name in select(columns, features, "", "", Found())], np.int64)
+            chosen = np.array([features.index(name) for name in self.foreseen(features)], np.int64)
             return HorizonTargets(frames, chosen, int(self.wanted["horizon"]), int(self.wanted.get("period", 1)))
         return FrameTargets(frames, shift=1 if kind == "next" else 0)
 

@@ -7,14 +7,16 @@ frame. ``stored`` writes a data set and reads it back, mapped.
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
+from ..errors import InputRejected
+from .columns import select
 from .mapped import BLOCK_BYTES, release
-from .raw import SPLITS, Array, Finding, Floats, Integers, SplitName
+from .raw import SPLITS, Array, Finding, Floats, Found, Integers, SplitName
 from .targets import FrameTargets, HorizonTargets, ItemTargets, Targets, padded
 
 Kind = Literal["values", "tokens"]
@@ -30,6 +32,7 @@ class Sequences:
         starts: int64 (items,), the first frame of each item.
         lengths: int64 (items,), from 1.
         targets: what is to be answered for the items.
+        columns: int64, those of the stored ones that are read, in this order; None for all. Targets do not know of it.
 
     >>> two = Sequences.ragged(np.ones((5, 1), np.float32), np.array([0, 2, 5]), np.array([0, 1]))
     >>> len(two), two.lengths.tolist(), two.item(1).shape
@@ -43,6 +46,7 @@ class Sequences:
     starts: Integers
     lengths: Integers
     targets: Targets
+    columns: Integers | None = None
 
     @staticmethod
     def ragged(values: Array, offsets: Integers, labels: Array) -> "Sequences":
@@ -72,11 +76,19 @@ class Sequences:
     @property
     def channels(self) -> int:
         """Numbers, or tokens, in a frame."""
+        if self.columns is not None:
+            return len(self.columns)
         return int(self.values.shape[1]) if self.values.ndim == 2 else 1
 
+    @property
+    def frame_shape(self) -> tuple[int, ...]:
+        """(F,), or () of single tokens."""
+        return self.values.shape[1:] if self.columns is None else self.columns.shape
+
     def item(self, index: int) -> Array:
-        """Frames of one item (T, F), or tokens (T,), a view."""
-        return self.values[self.starts[index] : self.starts[index] + self.lengths[index]]
+        """Frames of one item (T, F), or tokens (T,); a view where all columns are read."""
+        frames = self.values[self.starts[index] : self.starts[index] + self.lengths[index]]
+        return frames if self.columns is None else frames[:, self.columns]
 
     def select(self, indices: Sequence[int] | Integers) -> "Sequences":
         """These items, in this order, over the same frames."""
@@ -84,7 +96,13 @@ class Sequences:
         targets = self.targets
         if isinstance(targets, ItemTargets):
             targets = ItemTargets(np.asarray(targets.array[chosen]))
-        return Sequences(self.values, np.asarray(self.starts[chosen]), np.asarray(self.lengths[chosen]), targets)
+        starts, lengths = np.asarray(self.starts[chosen]), np.asarray(self.lengths[chosen])
+        return Sequences(self.values, starts, lengths, targets, self.columns)
+
+    def only(self, columns: Sequence[int] | Integers) -> "Sequences":
+        """The same items and targets, with these of the columns that are read now."""
+        chosen = np.asarray(columns, np.int64)
+        return replace(self, columns=chosen if self.columns is None else self.columns[chosen])
 
     def batch(self, indices: Sequence[int] | Integers) -> tuple[Array, Integers, Array]:
         """These items padded at the end: frames (B, T, F) or int64 tokens (B, T), lengths (B,), targets (B, …).
@@ -93,7 +111,7 @@ class Sequences:
         """
         chosen = np.asarray(indices, np.int64)
         starts, lengths = np.asarray(self.starts[chosen]), np.asarray(self.lengths[chosen])
-        frames = padded(self.values, starts, lengths, 0, 0.0)
+        frames = padded(self.values, starts, lengths, 0, 0.0, self.columns)
         targets = self.targets.batch(chosen, starts, lengths)
         release(self.values)
         return frames, lengths, targets
@@ -107,8 +125,9 @@ class Sequences:
         ends = self.starts + self.lengths
         offsets = np.concatenate([[0], np.cumsum(self.lengths)]).astype(np.int64)
         if len(self) and np.array_equal(self.starts[1:], ends[:-1]):
-            return self.values[self.starts[0] : ends[-1]], offsets
-        frames = np.empty((int(offsets[-1]), *self.values.shape[1:]), self.values.dtype)
+            frames = self.values[self.starts[0] : ends[-1]]
+            return frames if self.columns is None else frames[:, self.columns], offsets
+        frames = np.empty((int(offsets[-1]), *self.frame_shape), self.values.dtype)
         for index, (start, stop) in enumerate(zip(offsets[:-1].tolist(), offsets[1:].tolist(), strict=True)):
             frames[start:stop] = self.item(index)
         release(self.values)
@@ -162,14 +181,42 @@ class Dataset:
         """What a frame is: ``values`` or ``tokens``."""
         return self.train.kind
 
+    def only(self, channels: Sequence[str] | None, where: str = "reads") -> "Dataset":
+        """The same data set as a network sees it that reads these channels alone; what it answers stays the same.
+
+        Args:
+            channels: names, or patterns such as ``acc_*``, in the order in which they are read; None for all.
+            where: the option that named them, for messages.
+
+        Raises:
+            InputRejected: with every one that no channel matches.
+        """
+        if channels is None:
+            return self
+        found = Found()
+        kept = select(channels, self.features, where, self.source or "the data", found)
+        if found.faults:
+            raise InputRejected(found.faults)
+        if tuple(kept) == self.features:
+            return self
+        columns = np.array([self.features.index(name) for name in kept], np.int64)
+        mean, std = (each[columns] if len(each) else each for each in (self.mean, self.std))  # tokens have none
+        return replace(
+            self,
+            train=self.train.only(columns),
+            validation=self.validation.only(columns),
+            test=self.test.only(columns),
+            features=tuple(kept),
+            mean=mean,
+            std=std,
+        )
+
     def digest(self) -> str:
         """SHA-256 over the items of all splits and all names: the same digest is the same data set."""
         total = hashlib.sha256(json.dumps([self.labels, self.features, self.vocabulary]).encode())
         for name in SPLITS:
             part = self.split(name)
-            total.update(
-                json.dumps([name, part.values.dtype.str, part.values.shape[1:], _about(part.targets)]).encode()
-            )
+            total.update(json.dumps([name, part.values.dtype.str, part.frame_shape, _about(part.targets)]).encode())
             for piece in part.pieces():
                 total.update(np.ascontiguousarray(piece.lengths).data)
                 for index in range(len(piece)):

@@ -169,7 +169,7 @@ class _Loading:
             split["train"],
             split["validation"],
             split["test"],
-            labels=answered.names,
+            labels=answered.names or answered.foreseen(names),
             features=names,
             mean=mean,
             std=std,

@@ -35,7 +35,9 @@ def overview(dataset: Dataset) -> dict[str, Any]:
 def _channels(dataset: Dataset) -> list[dict[str, Any]]:
     train = dataset.train
     seen = moments(train.values, train.starts, train.lengths)
-    rows = zip(dataset.features, seen.low, seen.mean, seen.std(), seen.high, strict=True)
+    numbers = (seen.low, seen.mean, seen.std(), seen.high)
+    read = slice(None) if train.columns is None else train.columns
+    rows = zip(dataset.features, *(each[read] for each in numbers), strict=True)
     return [
         {"name": name, "least": float(low), "mean": float(mean), "std": float(std), "greatest": float(high)}
         for name, low, mean, std, high in rows

@@ -46,6 +46,7 @@ def write(dataset: Dataset, folder: Path) -> dict[str, Any]:
         "targets": _targets_facts(dataset, folder),
         "vocabulary": list(dataset.vocabulary),
         "device": dict(dataset.device),
+        "columns": None if dataset.train.columns is None else dataset.train.columns.tolist(),
     }
     text = json.dumps(facts | about, indent=1, sort_keys=True, ensure_ascii=False)
     (folder / ABOUT).write_text(text + "\n", encoding="utf-8")
@@ -138,7 +139,8 @@ def _read_split(files: Mapping[str, Path], name: str, frames: Array, about: Mapp
     targets = _read_targets(files, name, frames, about["targets"])
     if isinstance(targets, ItemTargets) and len(targets.array) != len(items):
         raise ValueError(f"the arrays of {name} do not belong together")
-    return Sequences(frames, starts, lengths, targets)
+    columns = about.get("columns")
+    return Sequences(frames, starts, lengths, targets, None if columns is None else np.array(columns, np.int64))
 
 
 def _read_targets(files: Mapping[str, Path], name: str, frames: Array, about: Mapping[str, Any]) -> Targets:

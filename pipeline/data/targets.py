@@ -81,16 +81,21 @@ class HorizonTargets:
 Targets: TypeAlias = ItemTargets | FrameTargets | HorizonTargets
 
 
-def padded(array: Array, starts: Integers, lengths: Integers, whole: int, measured: float) -> Array:
+def padded(
+    array: Array, starts: Integers, lengths: Integers, whole: int, measured: float, columns: Integers | None = None
+) -> Array:
     """Stretches of an array (frames, …) side by side (B, T, …), as int64 or float32.
 
     Args:
         whole: fills behind the end of integers; uint8 are numbers, not class numbers.
         measured: fills behind the end of floats.
+        columns: of the second axis, in this order; None for all.
     """
     integers = array.dtype.kind in "iu" and array.dtype != np.uint8
-    shape = (len(starts), int(lengths.max(initial=0)), *array.shape[1:])
+    width = array.shape[1:] if columns is None else columns.shape
+    shape = (len(starts), int(lengths.max(initial=0)), *width)
     out: Array = np.full(shape, whole, np.int64) if integers else np.full(shape, measured, np.float32)
     for row, (start, length) in enumerate(zip(starts.tolist(), lengths.tolist(), strict=True)):
-        out[row, :length] = array[start : start + length]
+        stretch = array[start : start + length]
+        out[row, :length] = stretch if columns is None else stretch[:, columns]
     return out

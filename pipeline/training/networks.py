@@ -14,6 +14,7 @@ from safetensors.torch import load as from_bytes, load_file, save_file
 from ...models.network import SequenceNetwork
 from ...models.pooling import PoolingName
 from ...models.registry import build, build_front, build_head
+from ..config.architecture import AROUND
 from ..data.files import open_regular, sha256
 from ..errors import Fault, InputRejected
 from .files import SPECIFICATION, WEIGHTS
@@ -47,7 +48,7 @@ class Specification:
     @classmethod
     def of(cls, section: Mapping[str, Any], inputs: int, classes: int) -> "Specification":
         """From an architecture's section of the configuration."""
-        options = {k: v for k, v in section.items() if k not in ("architecture", "pooling", "train", "weights")}
+        options = {k: v for k, v in section.items() if k not in AROUND}
         return cls(section["architecture"], options, inputs, classes, section["pooling"], section["dropout"])
 
     def network(self, mean: NDArray[Any], std: NDArray[Any]) -> SequenceNetwork:
