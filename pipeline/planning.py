@@ -130,7 +130,7 @@ class _Planner:
 
     def _seen(self, section: Architecture | Taught) -> dict[str, Any]:
         """The task, and the channels that a network reads: what a stage needs to read the data as that network does."""
-        return {"task": self.asked, "channels": section.model_dump(mode="json").get("channels")}
+        return {"task": self.asked, "reads": section.model_dump(mode="json").get("reads")}
 
     def _teacher(self) -> list[Task]:
         teacher = self.config.teacher

@@ -81,7 +81,7 @@ CONFIG = {
     "config.range": Code("A number is too small, too large, infinite or NaN.", "Choose one inside the range."),
     "config.length": Code("A text, list or mapping has too few or too many entries.", "Add or remove entries."),
     "config.choice": Code("A value is none of the allowed ones.", "Choose one of those that the message lists."),
-    "config.channels": Code(
+    "config.reads": Code(
         "A network does not read the channels that the task needs of it.", "Leave out its `channels`, or add to them."
     ),
     "config.format": Code("A text does not have the form that is needed here.", "Follow the form in the message."),

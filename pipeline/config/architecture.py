@@ -10,8 +10,11 @@ from .training import Training
 
 Dropout = Annotated[float, Field(ge=0, le=0.9, description="share of activations zeroed while training")]
 Pooling = Annotated[
-    Literal["mean", "last"],
-    Field(description="mean: average over the real frames; last: the last real frame"),
+    Literal["mean", "last"] | None,
+    Field(
+        description="one answer a sequence. mean: average over the real frames; last: the last real frame; null: last "
+        "for a forecast, else mean"
+    ),
 ]
 
 
@@ -27,7 +30,7 @@ class Architecture(Options):
     """What every network shares."""
 
     dropout: Dropout = 0.0
-    pooling: Pooling = "mean"
+    pooling: Pooling = None
     embedding: Annotated[
         int, Field(ge=1, le=1024, description="tokens: numbers that a token is looked up as; else without meaning")
     ] = 32

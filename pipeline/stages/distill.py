@@ -17,7 +17,7 @@ from .reading import read
 
 def run(given: Mapping[str, Artifact], options: Mapping[str, Any], into: Path, context: Context) -> Outcome:
     """Inputs: ``data`` and, for the distilled arm, ``outputs``. Options: ``network``, ``losses`` (empty for a control),
-    ``train``, ``seed``, ``task``, ``channels``, ``placement``.
+    ``train``, ``seed``, ``task``, ``reads``, ``placement``.
 
     Both arms of one seed start from the same weights and see the same batches, so that they can be compared in pairs.
     """

@@ -30,7 +30,7 @@ from .reading import read
 
 def run(given: Mapping[str, Artifact], options: Mapping[str, Any], into: Path, context: Context) -> Outcome:
     """Inputs: ``data``, ``network``. Options: ``opset``, ``streaming``, ``non_finite``, ``frame_period_ms``,
-    ``summary`` (the architecture in words), ``task``, ``channels``.
+    ``summary`` (the architecture in words), ``task``, ``reads``.
     """
     reading = read(given, options)
     dataset, task = reading.data, reading.task

@@ -21,7 +21,7 @@ from .reading import read
 
 
 def run(given: Mapping[str, Artifact], options: Mapping[str, Any], into: Path, context: Context) -> Outcome:
-    """Inputs: ``data``, and ``teacher`` (a network) or ``model`` (a file). Options: ``task``, ``channels``,
+    """Inputs: ``data``, and ``teacher`` (a network) or ``model`` (a file). Options: ``task``, ``reads``,
     ``placement`` of a network, ``batch_size`` of a file.
 
     The file holds (items, …) float32, or with one answer a frame those of all items end to end (frames, …).

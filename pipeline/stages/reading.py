@@ -36,6 +36,6 @@ class Reading:
 
 
 def read(given: Mapping[str, Artifact], options: Mapping[str, Any]) -> Reading:
-    """Inputs: ``data``. Options: ``task`` (the YAML's section), ``channels`` of this network (patterns, or None)."""
+    """Inputs: ``data``. Options: ``task`` (the YAML's section), ``reads``: channels of this network, or None."""
     whole = Dataset.read(given["data"].files)
-    return Reading(whole.only(options.get("channels")), make_task(options["task"], whole))
+    return Reading(whole.only(options.get("reads")), make_task(options["task"], whole))

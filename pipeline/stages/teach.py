@@ -20,7 +20,7 @@ from .reading import Reading, read
 
 
 def run(given: Mapping[str, Artifact], options: Mapping[str, Any], into: Path, context: Context) -> Outcome:
-    """Inputs: ``data``. Options: ``network``, ``train``, ``seed``, ``task``, ``channels``, ``placement``, ``weights``,
+    """Inputs: ``data``. Options: ``network``, ``train``, ``seed``, ``task``, ``reads``, ``placement``, ``weights``,
     ``weights_sha256`` (at plan time)."""
     reading = read(given, options)
     task = reading.task

@@ -94,7 +94,7 @@ class Anomaly(OnDataset):
         width = self.ends.width(section)
         if width != len(self.labels):
             got = f"{width} of {len(self.labels)}"
-            raise ConfigError(Fault("config.channels", "channels", "must be all channels for the task anomaly", got))
+            raise ConfigError(Fault("config.reads", "reads", "must be all channels for the task anomaly", got))
         return width
 
     def pooling(self, section: Mapping[str, Any]) -> str:

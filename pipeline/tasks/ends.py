@@ -44,18 +44,18 @@ class Ends:
         return not (self.sizes or self.in_graph or self.by_window)
 
     def chosen(self, section: Mapping[str, Any]) -> tuple[int, ...]:
-        """Numbers of the channels that a network reads: those of its ``channels``, or all.
+        """Numbers of the channels that a network reads: those of its ``reads``, or all.
 
         Raises:
             ConfigError: a pattern that means no channel, or channels of what has none.
         """
-        patterns = section.get("channels")
+        patterns = section.get("reads")
         if patterns is None:
             return tuple(range(len(self.features)))
         if self.in_graph:
-            raise ConfigError(Fault("config.channels", "channels", "need frames of several channels", "sound"))
+            raise ConfigError(Fault("config.reads", "reads", "needs frames of several channels", "sound"))
         found = Found()
-        names = select(patterns, self.features, "channels", "the data", found)
+        names = select(patterns, self.features, "reads", "the data", found)
         if found.faults:
             raise ConfigError(found.faults)
         return tuple(self.features.index(name) for name in names)

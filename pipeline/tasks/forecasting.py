@@ -184,7 +184,7 @@ class Forecasting(OnDataset):
         absent = [self.ends.features[column] for column in self.columns if column not in chosen]
         if absent:
             rule = "must name the channels that are foreseen; their windows are normalised"
-            raise ConfigError(Fault("config.channels", "channels", rule, f"no {', '.join(map(repr, absent))}"))
+            raise ConfigError(Fault("config.reads", "reads", rule, f"no {', '.join(map(repr, absent))}"))
         return tuple(chosen.index(column) for column in self.columns)
 
 

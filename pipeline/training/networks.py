@@ -26,7 +26,7 @@ OWN = "python"
 """The architecture of an encoder of the user's own; its options are ``python``, ``arguments`` and ``expected``."""
 
 # Options of a network's section that are about its ends, its inputs or its making.
-_NOT_THE_ENCODERS = ("architecture", "pooling", "train", "weights", "embedding", "rank", "channels")
+_NOT_THE_ENCODERS = ("architecture", "pooling", "train", "weights", "embedding", "rank", "reads")
 
 
 @dataclass(frozen=True)

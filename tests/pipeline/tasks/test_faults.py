@@ -46,15 +46,15 @@ def test_a_validation_without_clean_frames():
 
 def test_networks_that_read_some_channels():
     made = toy("classification").task
-    assert made.features({"channels": ["f[02]"]}) == 2
+    assert made.features({"reads": ["f[02]"]}) == 2
     with pytest.raises(ConfigError, match="must name a column"):
-        made.features({"channels": ["g*"]})
+        made.features({"reads": ["g*"]})
     with pytest.raises(ConfigError, match="must be all channels for the task anomaly; got 2 of 3"):
-        toy("anomaly").task.features({"channels": ["f0", "f1"]})
+        toy("anomaly").task.features({"reads": ["f0", "f1"]})
     forecast = toy("forecasting").task
-    assert forecast.front({"channels": ["f2", "f0"]})["targets"] == [0, 1]
+    assert forecast.front({"reads": ["f2", "f0"]})["targets"] == [0, 1]
     with pytest.raises(ConfigError, match=r"must name the channels that are foreseen.*'f0'"):
-        forecast.front({"channels": ["f2"]})
+        forecast.front({"reads": ["f2"]})
 
 
 def test_windows_normalised_by_themselves_leave_other_answers_alone():
