@@ -9,7 +9,6 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 
-from ...benchmarks import quality
 from ...benchmarks.footprint import footprint
 from ...exporters.bundle import model_card
 from ...exporters.bundle.golden import make_golden
@@ -20,6 +19,8 @@ from ...exporters.cleanup import to_bytes
 from ...exporters.manifest import Manifest
 from ..data.dataset import Dataset, Sequences
 from ..engine.task import Artifact, Context, Outcome
+from ..grading import Grader
+from ..tasks.metrics import METRICS
 from .feeding import Reader
 from .quantize import MODEL, STEP
 
@@ -98,39 +99,31 @@ def _preprocessing(reader: Reader, data: Dataset) -> tuple[Standardize, ...]:
 
 
 def _metrics(given: Mapping[str, Artifact], data: Dataset) -> tuple[Metric, ...]:
-    """Quality on the test split, of this very file; what cannot be told is left out."""
+    """Quality on the test split, of this very file; the task's own metric with its interval. What the split cannot tell
+    is left out."""
     evaluation = given[f"evaluation-{given['models'].facts['seed']}"]
-    if _PREDICTED in evaluation.files:
-        return (_accuracy(np.load(evaluation / _PREDICTED, allow_pickle=False), data),)
-    facts = evaluation.facts
-    return tuple(
-        Metric(
-            name=name,
-            split="test",
-            value=value,
-            n=len(data.test),
-            by_class={key: recall for key, recall in facts["by_class"].items() if recall is not None}
-            if name == facts["metric"]
-            else {},
+    facts, grader = evaluation.facts, Grader(given["data"], data.labels)
+    found = []
+    for name, value in facts["metrics"].items():
+        about, own = METRICS.get(name), name == facts["metric"]
+        score = grader.score(evaluation) if own else None
+        if value is None:
+            continue
+        found.append(
+            Metric(
+                name=name,
+                label="" if about is None or about.label == name else about.label,
+                better="higher" if about is None else about.better,
+                unit="" if about is None else about.unit,
+                split="test",
+                value=value,
+                low=None if score is None else score.low,
+                high=None if score is None else score.high,
+                n=len(data.test),
+                by_class={key: share for key, share in facts["by_class"].items() if own and share is not None},
+            )
         )
-        for name, value in facts["metrics"].items()
-        if value is not None
-    )
-
-
-def _accuracy(predicted: NDArray[np.int64], data: Dataset) -> Metric:
-    """With a 95 % interval, and each class's recall."""
-    found = quality.accuracy(predicted, np.asarray(data.test.labels))
-    return Metric(
-        name="accuracy",
-        split="test",
-        value=found.value,
-        low=found.low,
-        high=found.high,
-        confidence=found.confidence,
-        n=found.n,
-        by_class=quality.by_class(predicted, np.asarray(data.test.labels), data.labels),
-    )
+    return tuple(found)
 
 
 def _weights(facts: Mapping[str, Any]) -> Weights:
