@@ -160,8 +160,10 @@ def others(facts: Mapping[str, Any]) -> dict[str, float | None]:
 
 
 def as_metrics(found: m.Quality) -> tuple[bundled.Metric, ...]:
-    """What a bundle says of a quality: the task's own metric with its interval and each class's recall, then the further
-    ones. What the split cannot tell is left out."""
+    """What a bundle says of a quality: the task's own metric with its interval and each class's recall, then others.
+
+    What the split cannot tell is left out.
+    """
     told = [_bundled(scores.metric(name), value) for name, value in found.others.items() if value is not None]
     if found.estimate is None:
         return tuple(told)
