@@ -164,7 +164,8 @@ def as_metrics(found: m.Quality) -> tuple[bundled.Metric, ...]:
 
     What the split cannot tell is left out.
     """
-    told = [_bundled(scores.metric(name), value) for name, value in found.others.items() if value is not None]
+    others = ((name, found.others[name]) for name in scores.ordered(found.others))
+    told = [_bundled(scores.metric(name), value) for name, value in others if value is not None]
     if found.estimate is None:
         return tuple(told)
     interval = found.estimate.model_dump(include={"low", "high", "n", "confidence"})
