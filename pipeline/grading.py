@@ -14,6 +14,9 @@ from numpy.typing import NDArray
 
 from ..benchmarks import quality
 from ..benchmarks.statistics import Estimate, resampled, resampled_difference
+from ..exporters.bundle import manifest as bundled
+from .comparing import predictions as stored
+from .data.dataset import Dataset
 from .engine.task import Artifact
 from .report import model as m, scores
 from .tasks.metric import Metric
@@ -156,6 +159,46 @@ def metric(done: Artifact) -> Metric:
 def others(facts: Mapping[str, Any]) -> dict[str, float | None]:
     """Every metric but the task's own."""
     return {name: value for name, value in facts["metrics"].items() if name != facts["metric"]}
+
+
+def as_metrics(found: m.Quality) -> tuple[bundled.Metric, ...]:
+    """What a bundle says of a quality: the task's own metric with its interval and each class's recall, then others.
+
+    What the split cannot tell is left out.
+    """
+    others = ((name, found.others[name]) for name in scores.ordered(found.others))
+    told = [_bundled(scores.metric(name), value) for name, value in others if value is not None]
+    if found.estimate is None:
+        return tuple(told)
+    interval = found.estimate.model_dump(include={"low", "high", "n", "confidence"})
+    own = _bundled(scores.metric(found.metric), found.estimate.value)
+    return (own.model_copy(update={**interval, "by_class": found.by_class}), *told)
+
+
+def _bundled(of: Metric, value: float) -> bundled.Metric:
+    """With a label where it says more than the name."""
+    label = "" if of.label == of.name else of.label
+    return bundled.Metric(name=of.name, label=label, better=of.better, unit=of.unit, split="test", value=value)
+
+
+def predictions(dataset: Dataset, data: Artifact, done: Mapping[str, Artifact]) -> stored.Predictions:
+    """What evaluations on one test split say of each item, so that another run can be compared with them.
+
+    Args:
+        data: the artifact of the data set.
+        done: evaluations by the variant's id.
+    """
+    grader, first = Grader(data, dataset.labels), next(iter(done.values()))
+    said = {name: found for name, one in done.items() if (found := grader.predicted(one)) is not None}
+    return stored.of(
+        dataset.test,
+        dataset.labels,
+        first.facts["metric"],
+        predicted=said,
+        parts={} if said else {name: grader.parts(one) for name, one in done.items()},
+        blocks=None if said else grader.blocks(first),
+        fitted=(dataset.mean, dataset.std),
+    )
 
 
 def logit_error(done: Artifact, other: Artifact) -> float:

@@ -25,7 +25,7 @@ from .engine.run import RunResult, run as run_plan
 from .engine.store import Store
 from .engine.task import Artifact
 from .errors import ConfigError, EnvironmentFault, Fault, SeqpressError
-from .grading import Grader
+from .grading import predictions as answers_of
 from .report import model as m
 from .report.write import FOR_CI, write as write_report
 
@@ -245,22 +245,13 @@ def _deliver(report: m.Report, finished: Mapping[str, Finished], folder: Path) -
 
 def _predictions(report: m.Report, finished: Mapping[str, Finished]) -> predictions.Predictions:
     """What every delivered file said of each test item, so that a later run can be compared with it item by item."""
-    dataset, grader = Dataset.read(finished["data"].artifact.files), Grader(finished["data"].artifact, ())
+    data = finished["data"].artifact
     tasks = {} if report.teacher is None else {report.teacher.id: f"evaluate/{report.teacher.id}"}
     for student in report.students:
         chosen = naming.Arm(student.name, "distilled", student.selected_seed)
         tasks |= {variant.id: chosen.evaluation(variant.id.partition("/")[2]) for variant in student.variants}
     done = {name: finished[task].artifact for name, task in tasks.items()}
-    said = {name: found for name, one in done.items() if (found := grader.predicted(one)) is not None}
-    return predictions.of(
-        dataset.test,
-        report.data.labels,
-        next(iter(done.values())).facts["metric"],
-        predicted=said,
-        parts={} if said else {name: grader.parts(one) for name, one in done.items()},
-        blocks=None if said else grader.blocks(next(iter(done.values()))),
-        fitted=(dataset.mean, dataset.std),
-    )
+    return answers_of(Dataset.read(data.files), data, done)
 
 
 def _copy(artifact: Artifact, names: Sequence[str], model: Path) -> None:

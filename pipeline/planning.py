@@ -346,7 +346,13 @@ class _Planner:
             "artifacts": list(shipped),
         }
         local = {"folder": str(self.folder), "baseline": str(last.path)}
-        return self._timed("regress", "regress", options, {"data": "data", **shipped}, local=local)
+        inputs = {"data": "data", **shipped}
+        for student in self.config.students:
+            inputs[f"best/{student}"] = f"best/{student}"
+            for arm in self._distilled(student):
+                answers = {f"{variant(student, recipe)}/{arm.seed}": arm.evaluation(recipe) for recipe in self._ships()}
+                inputs |= answers
+        return self._timed("regress", "regress", options, inputs, local=local)
 
     def _ships(self) -> list[str]:
         return list(self.config.quantize) or [FLOAT]

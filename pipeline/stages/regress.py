@@ -7,9 +7,11 @@ from typing import Any
 import numpy as np
 
 from ...benchmarks import providers
+from .. import grading
 from ..comparing import baseline, find
 from ..comparing.judged import Labelled
 from ..comparing.measure import How
+from ..comparing.predictions import Predictions
 from ..comparing.releases import compare_all
 from ..data.dataset import Dataset
 from ..engine.task import Artifact, Context, Outcome
@@ -19,7 +21,8 @@ HERE = "this run"
 
 
 def run(given: Mapping[str, Artifact], options: Mapping[str, Any], into: Path, context: Context) -> Outcome:
-    """Inputs: ``data``, and the bundles of ``artifacts`` by their names. Options: ``artifacts``, ``source`` (the last
+    """Inputs: ``data``, the bundles of ``artifacts`` by their names, the evaluations of every seed of them as
+    ``NAME/SEED``, and ``best/STUDENT``, which knows the seed. Options: ``artifacts``, ``source`` (the last
     release, for people), ``digest`` (of it), ``tolerances`` by metric, ``providers``, ``threads``,
     ``fallback``, ``seed``.
 
@@ -37,8 +40,10 @@ def run(given: Mapping[str, Artifact], options: Mapping[str, Any], into: Path, c
         context.progress(done[0], len(shipped))
         done[0] += 1
 
-    how = _how(Dataset.read(given["data"].files), options)
-    measured, unpaired = compare_all(old, find.Material("bundles", HERE, shipped), how, progress)
+    data = Dataset.read(given["data"].files)
+    said = grading.predictions(data, given["data"], {name: _evaluation(given, name) for name in options["artifacts"]})
+    how = _how(data, said, options)
+    measured, unpaired = compare_all(old, find.Material("bundles", HERE, shipped, said), how, progress)
     return Outcome(
         {},
         {
@@ -50,11 +55,18 @@ def run(given: Mapping[str, Artifact], options: Mapping[str, Any], into: Path, c
     )
 
 
-def _how(data: Dataset, options: Mapping[str, Any]) -> How:
+def _evaluation(given: Mapping[str, Artifact], name: str) -> Artifact:
+    """Of the seed that ships."""
+    best = given[f"best/{name.partition('/')[0]}"]
+    return given[f"{name}/{best.facts['seed']}"]
+
+
+def _how(data: Dataset, said: Predictions, options: Mapping[str, Any]) -> How:
+    """Where each item has one label both are asked again; other answers were written down by the old run."""
     test = data.test
     items = (test.item(index) for index in range(len(test)))
     sequences = [np.ascontiguousarray(item).reshape(len(item), -1) for item in items]
-    labelled = Labelled(sequences, np.asarray(test.labels), data.labels, f"{len(test)} test items")
+    labelled = Labelled(sequences, said.labels, data.labels, f"{len(test)} test items") if said.predicted else None
     there = tuple(name for name in options["providers"] if providers.availability(name).available)
     return How(
         tolerances=options["tolerances"],
