@@ -1,6 +1,7 @@
 """Text as tokens: the vocabulary is training's, windows foresee the next token, tags stay beside their words."""
 
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -122,7 +123,7 @@ def joined(text: str, merges: list[str]) -> list[str]:
     """What a device does with the pairs: join the earliest pair there is, again and again."""
     ranks = {tuple(pair.split(" ")): rank for rank, pair in enumerate(merges)}
     pieces = list(text)
-    while pairs := [pair for pair in zip(pieces, pieces[1:], strict=False) if pair in ranks]:
+    while pairs := [pair for pair in pairwise(pieces) if pair in ranks]:
         best, out = min(pairs, key=ranks.__getitem__), []
         while pieces:
             fits = tuple(pieces[:2]) == best
@@ -134,7 +135,7 @@ def joined(text: str, merges: list[str]) -> list[str]:
 
 def test_a_device_is_told_how_to_number_a_text_alike(tmp_path: Path) -> None:
     pytest.importorskip("tokenizers")
-    (tmp_path / "verse.txt").write_text(VERSE)
+    (tmp_path / "verse.txt").write_text(20 * VERSE)
     told = {
         unit: load_source(options(unit=unit, vocabulary=size), tmp_path, 7, wanted=NEXT)
         for unit, size in (("characters", None), ("words", None), ("bpe", 280))
