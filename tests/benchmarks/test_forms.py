@@ -1,6 +1,7 @@
 """Everything that feeds or reads an artifact, with a small one of every form; then real characters and speech."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import onnx
@@ -210,3 +211,46 @@ def test_every_scenario_takes_every_form(artifacts, form):
     )  # fmt: skip
     assert found.missing == {}
     assert json.dumps(found.throughput[0].frames_per_s)
+
+
+# -- real data ---------------------------------------------------------------------------------------------------------
+
+SHARED = Path(__file__).parents[2].parent / "shared" / "data"
+
+
+def data(*parts):
+    path = SHARED.joinpath(*parts)
+    if not path.exists():
+        pytest.skip(f"{path.name} is not here")
+    return path
+
+
+def test_real_characters(artifacts):
+    text = data("tinyshakespeare", "input.txt").read_text()[:20_000]
+    letters = sorted(set(text))
+    tokens = np.array([letters.index(one) % 23 for one in text], dtype=np.int32)
+    offsets = np.concatenate([np.arange(0, 20_000, 512), [20_000]])
+    path = artifacts("tokens-next")[0]
+    found = predict(path, tokens, offsets)
+    assert found.shape == (20_000, 23)
+    session = ort.InferenceSession(path)
+    last = tokens[None, offsets[-2] :].astype(np.int64)
+    expected = session.run(["logits"], {"tokens": last, "lengths": np.array([last.shape[1]])})[0][0]
+    np.testing.assert_allclose(found[offsets[-2] :], expected, atol=2e-5)
+    assert feeds.auto_lengths(offsets, feeds.input_form(path)) == (512,)
+
+
+def test_real_sound(artifacts):
+    audio = np.load(data("fsdd", "fsdd_audio.npz"))
+    cuts = audio["offsets"][:31]
+    sound = (audio["audio"][: cuts[-1]] / 32768).astype(np.float32)[:, None]
+    path, taken = artifacts("samples-tags")[0], feeds.input_form(artifacts("samples-tags")[0])
+    found = predict(path, sound, cuts, batch_size=8)
+    frames = taken.frames(np.diff(cuts))
+    assert found.shape == (frames.sum(), FORMS["samples-tags"].labels)
+    one = sound[None, cuts[4] : cuts[5], 0]
+    session = ort.InferenceSession(path)
+    expected = session.run(["logits"], {"samples": one, "lengths": np.array([one.shape[1]])})[0][0]
+    np.testing.assert_allclose(found[frames[:4].sum() :][: frames[4]], expected, atol=2e-4)
+    point = feeds.grid(sound, cuts, (2,), (int(frames.max()),), form=taken)[0]
+    assert session.run(["logits"], dict(point.feeds[0]))[0].shape[:2] == (2, frames.max())

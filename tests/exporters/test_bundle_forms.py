@@ -1,5 +1,6 @@
 """Bundles of every form: described, verified, replayed by their selftest, and shown by their example."""
 
+import dataclasses
 import json
 import subprocess
 import sys
@@ -32,6 +33,8 @@ FORMS = {
 def write(form, into, **changes):
     net = network(form)
     facts = manifest(form, net)
+    if "labels" in changes:
+        facts = dataclasses.replace(facts, labels=changes["labels"])
     graphs = {"model": export_whole(net, facts)}
     if net.causal:
         graphs["step"] = export_step(net, facts)
@@ -99,6 +102,42 @@ def test_a_generator_goes_on_from_where_it_is_and_the_same_again(bundles):
     start = " ".join(f"label {token}" for token in inputs("tokens-next", (9, 4, 12))[0])
     assert first == again != likeliest
     assert all(said.startswith(start) for said in (first, likeliest))
+
+
+def spelled(text):
+    """Bytes as letters, as byte pair encoders write them."""
+    shown = [*range(33, 127), *range(161, 173), *range(174, 256)]
+    hidden = [byte for byte in range(256) if byte not in shown]
+    return "".join(chr(byte if byte in shown else 256 + hidden.index(byte)) for byte in text.encode())
+
+
+@pytest.mark.parametrize(
+    ("unit", "texts"),
+    [
+        ("characters", ["<unk>", *"abcdefghijklmnopqrst", "\n", " "]),
+        ("words", ["<unk>", *(f"word{index}" for index in range(22))]),
+        ("bpe", ["<unk>", *map(spelled, [" größe", "ß", " ", *(f"p{index}" for index in range(19))])]),
+    ],
+)
+def test_a_generator_writes_text(tmp_path, unit, texts):
+    device = {"text": {"unit": unit, "unknown": "<unk>"}}
+    write("tokens-next", tmp_path / "bundle", vocabulary=tuple(texts), labels=tuple(texts), device=device)
+    text = run(tmp_path / "bundle" / "example.py", "200", "2")
+    if unit == "words":
+        assert set(text.split()) <= set(texts)
+        assert len(text.split()) == 209
+    elif unit == "characters":
+        assert set(text.replace("<unk>", "")) <= {*texts, "\n"}
+    else:
+        assert " größe" in text
+        assert "\u0120" not in text  # the letter that stands for a space
+    card = (tmp_path / "bundle" / "MODEL_CARD.md").read_text(encoding="utf-8")
+    assert "stands in `manifest.json` under `device`: text" in card
+
+
+def test_a_vocabulary_of_another_size_is_found(tmp_path):
+    with pytest.raises(BadBundle, match="must have a text for every token, 23"):
+        write("tokens-next", tmp_path / "bundle", vocabulary=("a", "b"))
 
 
 def test_forms_other_than_the_graph_s_are_found(tmp_path):

@@ -1,6 +1,7 @@
 """Text as tokens: the vocabulary is training's, windows foresee the next token, tags stay beside their words."""
 
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -116,3 +117,33 @@ def test_shakespeare(shared_data: Callable[[str], Path], tmp_path: Path) -> None
     assert len(dataset.vocabulary) == 66  # 65 and the unknown one
     assert len(dataset.train.values) == 1_115_394
     assert np.unique(dataset.train.values).min() >= 1
+
+
+def joined(text: str, merges: list[str]) -> list[str]:
+    """What a device does with the pairs: join the earliest pair there is, again and again."""
+    ranks = {tuple(pair.split(" ")): rank for rank, pair in enumerate(merges)}
+    pieces = list(text)
+    while pairs := [pair for pair in pairwise(pieces) if pair in ranks]:
+        best, out = min(pairs, key=ranks.__getitem__), []
+        while pieces:
+            fits = tuple(pieces[:2]) == best
+            out.append("".join(pieces[: 1 + fits]))
+            del pieces[: 1 + fits]
+        pieces = out
+    return pieces
+
+
+def test_a_device_is_told_how_to_number_a_text_alike(tmp_path: Path) -> None:
+    pytest.importorskip("tokenizers")
+    (tmp_path / "verse.txt").write_text(20 * VERSE)
+    told = {
+        unit: load_source(options(unit=unit, vocabulary=size), tmp_path, 7, wanted=NEXT)
+        for unit, size in (("characters", None), ("words", None), ("bpe", 280))
+    }
+    about = {unit: dataset.device["text"] for unit, dataset in told.items()}
+    assert about["characters"] == {"unit": "characters", "unknown": "<unk>"}
+    assert about["words"] == {"unit": "words", "unknown": "<unk>", "pattern": text._WORD.pattern}
+    pieces = told["bpe"]
+    merges = about["bpe"]["merges"]
+    assert joined("abab", merges) == [pieces.vocabulary[pieces.train.item(0)[0]]]
+    assert all(first + second in pieces.vocabulary for first, second in (pair.split(" ") for pair in merges))
