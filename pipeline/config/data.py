@@ -222,13 +222,42 @@ class TextData(Splits):
 
 
 class Mel(Options):
-    """Logarithms of the power in bands of the mel scale, computed by librosa as the data are read."""
+    """Logarithms of the power in bands of the mel scale: computed as the data are read, or by the network's own graph.
+
+    A frame ends with the last sample of its hop; before the first sample there is silence.
+    """
 
     kind: Literal["log-mel", "mfcc"]
+    in_graph: Annotated[
+        bool,
+        Field(
+            description="log-mel: the samples are stored, and the artifact takes samples; false: librosa computes the "
+            "frames here, and the device has to do the same"
+        ),
+    ] = False
     bands: Annotated[int, Field(ge=4, le=256, description="mel bands")] = 40
     coefficients: Annotated[int, Field(ge=2, le=256, description="of mfcc; at most the bands")] = 13
     window_ms: Annotated[float, Field(gt=0, le=1000, description="stretch of sound under one frame")] = 25.0
-    hop_ms: Annotated[float, Field(gt=0, le=1000, description="from one frame to the next")] = 10.0
+    hop_ms: Annotated[float, Field(gt=0, le=1000, description="from one frame to the next; at most window_ms")] = 10.0
+    low_hz: Annotated[float, Field(ge=0, description="where the lowest band begins")] = 20.0
+    high_hz: Annotated[
+        float | None, Field(gt=0, description="where the highest band ends; none: at half the sample rate")
+    ] = None
+    emphasis: Annotated[
+        float, Field(ge=0, lt=1, description="x[t] - emphasis * x[t - 1] first, which raises high tones; 0: none")
+    ] = 0.97
+
+    @model_validator(mode="after")
+    def _can_be_computed(self) -> "Mel":
+        if self.in_graph and self.kind == "mfcc":
+            raise reject("config.conflict", "must be log-mel in the graph", "kind: log-mel")
+        if self.kind == "mfcc" and self.coefficients > self.bands:
+            raise reject("config.range", "must have at most as many coefficients as bands")
+        if self.hop_ms > self.window_ms:
+            raise reject("config.range", "must have a hop_ms of at most window_ms: sound would be skipped")
+        if self.high_hz is not None and self.high_hz <= self.low_hz:
+            raise reject("config.range", "must have a high_hz above low_hz")
+        return self
 
 
 class AudioData(Splits):
@@ -247,6 +276,17 @@ class AudioData(Splits):
     front_end: Annotated[
         Mel | None, Field(description="left out: the samples themselves, one channel from -1 to 1")
     ] = None
+
+    @model_validator(mode="after")
+    def _graph_reads_samples(self) -> "AudioData":
+        if self.front_end is None or not self.front_end.in_graph:
+            return self
+        if any(step.kind == "normalise" and step.by == "window" for step in self.transforms):
+            raise reject("config.conflict", "must not normalise by window where the front end is in the graph")
+        if self.missing == "mask-channel":
+            hint = "missing: drop, or interpolate"
+            raise reject("config.conflict", "must not mask channels where the front end is in the graph", hint)
+        return self
 
 
 class TokenColumn(Options):

@@ -21,7 +21,8 @@ def data_libraries(options: Mapping[str, Any]) -> tuple[str, ...]:
     if name != "audio":
         return ()
     files = () if str(options["path"]).endswith(".npz") else ("soundfile",)
-    return (*files, "librosa") if options.get("front_end") else files
+    how = options.get("front_end")
+    return (*files, "torch" if how.get("in_graph") else "librosa") if how else files
 
 
 def source_digest(options: Mapping[str, Any], folder: Path) -> dict[str, Any]:

@@ -15,9 +15,11 @@ from ..errors import Fault, InputRejected
 from . import checks
 from .answers import CLASS, Answers, answers
 from .dataset import Dataset, Sequences
+from .framed import framed_moments, hop_of
 from .normalise import constant, mean_std, moments
 from .prepare import Prepared, from_options, transforms
-from .raw import SPLITS, Array, Found, Raw
+from .raw import SPLITS, Array, Found, Raw, counted, first
+from .sink import Moments
 from .sources import kind_of, source
 from .splits import Splits, assign, in_time
 from .vocabulary import RENUMBERED, learned
@@ -151,9 +153,9 @@ class _Loading:
             checks.note_unused(raw, answered.labels, splits, found)
         if self.sink.kind == "values":
             seen = moments(self.frames, train.starts, train.lengths + answered.room)  # what is foreseen is read, too
-            mean, std = mean_std(seen)
             checks.note_lost_detail(raw, scan, found)
             checks.note_constant(raw, constant(seen), found)
+            mean, std = mean_std(self._of_front(seen, parts))
         if self.steps.get("normalise", {}).get("by", "channel") != "channel":
             mean, std = np.zeros_like(mean), np.ones_like(std)
         if not in_time(self.options):
@@ -178,6 +180,23 @@ class _Loading:
             vocabulary=vocabulary,
             device=self._device(),
         )
+
+    def _of_front(self, seen: Moments, parts: Mapping[str, Stretches]) -> Moments:
+        """Of what the networks standardize: the stored frames, or those that a front in the graph makes of them."""
+        front = self.raw.device.get("front")
+        if front is None:
+            return seen
+        hop = hop_of(front)
+        for name, part in parts.items():
+            short = np.flatnonzero(part.lengths < hop)
+            if len(short):
+                where, rule = f"{self.raw.name}  {name} split", f"must have {hop:,} samples for a frame"
+                items = [self.raw.item(int(part.owners[at])) for at in short]
+                self.found.fault("zero-length", where, rule, counted(len(short), "shorter item"), first(items))
+        if self.found.faults:
+            return seen
+        train = parts["train"]
+        return framed_moments(self.frames, train.starts, train.lengths, front)
 
     def _sequences(self, answered: Answers, part: Stretches, names: tuple[str, ...]) -> Sequences:
         return Sequences(

@@ -11,7 +11,7 @@ import onnx
 from ...benchmarks.footprint import footprint
 from ...exporters import cleanup
 from ...exporters.manifest import Manifest
-from ...exporters.non_finite import apply as guard
+from ...exporters.non_finite import apply as guard, remove as bare
 from ...exporters.quantize.contract import BadCalibration, Calibration, NothingQuantized, Quantized
 from ...exporters.quantize.registry import recipe
 from ...exporters.streaming_quantized import quantize_step
@@ -46,7 +46,8 @@ def run(given: Mapping[str, Artifact], options: Mapping[str, Any], into: Path, c
     except NothingQuantized as error:
         raise StageFailed(_nothing(context.task, name, str(error))) from error
     if STEP in given["model"].files:
-        step = quantize_step(done.model, onnx.load(given["model"] / STEP), calibration(reader, data.train, name))
+        before_step = bare(onnx.load(given["model"] / STEP))[0]
+        step = quantize_step(done.model, before_step, calibration(reader, data.train, name))
         (into / STEP).write_bytes(cleanup.to_bytes(guard(step, options["non_finite"], reader.mean(data))))
     (into / MODEL).write_bytes(cleanup.to_bytes(guard(done.model, options["non_finite"], reader.mean(data))))
     calibrate(into, options["task"], data)
@@ -63,12 +64,13 @@ def run(given: Mapping[str, Artifact], options: Mapping[str, Any], into: Path, c
 
 
 def make(before: onnx.ModelProto, name: str, reader: Reader, train: Sequences) -> Quantized:
-    """A recipe's model that says what it is, still without a policy for NaN.
+    """A recipe's model that says what it is, still without a policy for NaN: nodes of the old one would be quantized
+    with the network, and a step graph made of it would carry them twice.
 
     Raises:
         NothingQuantized, BadCalibration: as the recipe.
     """
-    done = recipe(name)(before, calibration(reader, train, name))
+    done = recipe(name)(bare(before)[0], calibration(reader, train, name))
     replace(Manifest.read(done.model), recipe=name, notes=done.notes).write(done.model)
     return done
 

@@ -1,7 +1,8 @@
 """Recordings: a folder of folders by label, a csv manifest, or an npz of samples end to end.
 
 wav and flac are read by soundfile. Channels are averaged; all files must have one sample rate, which becomes a fact of
-the data. The samples themselves are kept (frames, 1), from -1 to 1, or mel features that librosa computes here.
+the data. The samples themselves are kept (frames, 1), from -1 to 1, or mel features that librosa computes here: with
+the conventions of ``models.fronts.log_mel``, so that either way the same frames come out.
 """
 
 import csv
@@ -53,9 +54,17 @@ def read(options: Mapping[str, Any], folder: Path, sink: Sink) -> tuple[Raw, dic
         features=_names(options),
         ids=tuple(found.files) or None,
         typed=False,
-        device={"sample_rate_hz": rate, "front_end": options.get("front_end")},
+        device={"sample_rate_hz": rate, **_device(options.get("front_end"), rate)},
     )
     return raw, digest(options, folder)
+
+
+def _device(how: Mapping[str, Any] | None, rate: int) -> dict[str, Any]:
+    """``front``, which the graph does, or ``front_end``, which the device has to do."""
+    if how is None or not how.get("in_graph"):
+        return {"front_end": how}
+    same = {name: how[name] for name in ("window_ms", "hop_ms", "low_hz", "high_hz", "emphasis", "bands")}
+    return {"front": {"kind": "log_mel", "sample_rate_hz": rate, **same}}
 
 
 def digest(options: Mapping[str, Any], folder: Path) -> dict[str, Any]:
@@ -77,11 +86,13 @@ def _sha256(path: Path) -> str:
 
 def _require(options: Mapping[str, Any]) -> None:
     needed = [] if str(options["path"]).endswith(".npz") else ["soundfile"]
-    needed += ["librosa"] if options.get("front_end") else []
+    how = options.get("front_end") or {}
+    needed += [] if not how else ["torch"] if how.get("in_graph") else ["librosa"]
     missing = [name for name in needed if find_spec(name) is None]
     if missing:
         rule = f"needs the package {listed(missing)}, which is not installed"
-        raise EnvironmentFault(Fault("data.no-library", "data.source", rule, hint="pip install 'seqpress[audio]'"))
+        extra = "train,audio" if "torch" in missing else "audio"
+        raise EnvironmentFault(Fault("data.no-library", "data.source", rule, hint=f"pip install 'seqpress[{extra}]'"))
 
 
 def _listing(path: Path) -> _Listed:
@@ -183,7 +194,7 @@ def _recordings(archive: Archive, offsets: Array) -> Iterator[Array]:
 
 def _names(options: Mapping[str, Any]) -> tuple[str, ...]:
     how = options.get("front_end")
-    if not how:
+    if not how or how.get("in_graph"):
         return ("sample",)
     mfcc = how["kind"] == "mfcc"
     return tuple(f"{'mfcc' if mfcc else 'mel'}{i}" for i in range(how["coefficients"] if mfcc else how["bands"]))
@@ -194,20 +205,51 @@ def _features(samples: Array, rate: int, options: Mapping[str, Any]) -> Array:
     how = options.get("front_end")
     if not how:
         return samples[:, None]
+    window, hop = (round(rate * how[f"{name}_ms"] / 1000) for name in ("window", "hop"))
+    size = 1 << max(1, window - 1).bit_length()
+    _check_front(how, rate, hop, size)
+    if how.get("in_graph"):
+        return samples[:, None]
     import librosa
 
-    window = round(rate * how["window_ms"] / 1000)
-    size = 1 << max(1, window - 1).bit_length()
-    if len(samples) < size:
-        samples = np.pad(samples, (0, size - len(samples)))
+    if len(samples) < hop:
+        return np.zeros((0, len(_names(options))), np.float32)
+    # Silence first, so that a frame ends with its hop; and librosa puts a short window in the middle of its transform.
+    before = window - hop + (size - window) // 2
+    padded = np.pad(emphasized(samples, how["emphasis"]), (before, size - window - (size - window) // 2))
     power = librosa.feature.melspectrogram(
-        y=np.asarray(samples, np.float32), sr=rate, n_fft=size, win_length=window,
-        hop_length=round(rate * how["hop_ms"] / 1000), n_mels=how["bands"], center=False,
+        y=padded, sr=rate, n_fft=size, win_length=window, hop_length=hop, center=False, n_mels=how["bands"],
+        fmin=how["low_hz"], fmax=how["high_hz"], htk=True, norm=None,
     )  # fmt: skip
     if how["kind"] == "log-mel":
         return np.asarray(np.log(power + 1e-6).T, np.float32)
-    if how["coefficients"] > how["bands"]:
-        rule = "must be at most the bands"
-        raise ConfigError(Fault("config.range", "data.front_end.coefficients", rule, str(how["coefficients"])))
     found = librosa.feature.mfcc(S=librosa.power_to_db(power), n_mfcc=how["coefficients"])
     return np.asarray(found.T, np.float32)
+
+
+def emphasized(samples: Array, emphasis: float) -> Array:
+    """``x[t] - emphasis * x[t - 1]`` after silence, float32 (n,).
+
+    >>> emphasized(np.array([1.0, 1.0, 2.0]), 0.5).tolist()
+    [1.0, 0.5, 1.5]
+    """
+    return np.asarray(samples - emphasis * np.concatenate([[0.0], samples[:-1]]), np.float32)
+
+
+def _check_front(how: Mapping[str, Any], rate: int, hop: int, size: int) -> None:
+    """What only the sample rate of the data can tell.
+
+    Raises:
+        ConfigError: no whole sample in a hop, a transform of fewer than 4 points, or a band above half the rate.
+    """
+    faults = []
+    if hop < 1 or size < 4:
+        rule = f"must be long enough for samples at {rate} Hz"
+        got = f"window_ms {how['window_ms']:g}, hop_ms {how['hop_ms']:g}"
+        faults.append(Fault("config.range", "data.front_end", rule, got))
+    high = rate / 2 if how["high_hz"] is None else how["high_hz"]
+    if not how["low_hz"] < high <= rate / 2:
+        rule = f"must have low_hz below high_hz, and both at most half the sample rate, {rate / 2:g} Hz"
+        faults.append(Fault("config.range", "data.front_end", rule, f"{how['low_hz']:g} to {high:g}"))
+    if faults:
+        raise ConfigError(faults)
