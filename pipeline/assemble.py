@@ -357,4 +357,6 @@ def _arm(name: str) -> ArmName:
 
 def _mean_and_spread(results: Sequence[m.SeedResult]) -> tuple[float | None, float | None]:
     values = [result.test.value for result in results if result.test is not None]
-    return (fmean(values), max(values) - min(values)) if values else (None, None)
+    if not values:
+        return None, None
+    return fmean(values), max(values) - min(values) if len(values) > 1 else None  # one seed has no spread

@@ -231,19 +231,19 @@ def verdict(
     """What the teacher bought, said plainly; beyond the spread means beyond the wider of the two arms' spreads.
 
     Args:
-        distilled, control: mean and spread over the seeds; None where there are none.
+        distilled, control: mean and spread over the seeds; None where there are none, or one for the spread.
 
     >>> verdict((0.384, 0.002), (0.396, 0.004), scores.metric("mse"))[1].partition(":")[0]
     'Distillation lowered MSE by 0.012'
     """
     if distilled[0] is None or control[0] is None:
         return "no control", "No control was trained, so what distillation bought is not known."
-    change, spread = distilled[0] - control[0], max(distilled[1] or 0.0, control[1] or 0.0)
+    means = f"{scores.value(distilled[0], of)} distilled, {scores.value(control[0], of)} without the teacher"
+    if distilled[1] is None or control[1] is None:
+        return "no clear gain", f"One seed tells no gain from chance: {means}."
+    change, spread = distilled[0] - control[0], max(distilled[1], control[1])
     gain = scores.gain(change, of)
-    numbers = (
-        f"{scores.value(distilled[0], of)} distilled, {scores.value(control[0], of)} without the teacher, "
-        f"spread over seeds {scores.apart(spread, of)}"
-    )
+    numbers = f"{means}, spread over seeds {scores.apart(spread, of)}"
     if abs(gain) <= spread:
         by = (
             f"{100 * gain:+.1f} points" if of.unit == scores.SHARE else f"{of.label} by {scores.difference(change, of)}"
