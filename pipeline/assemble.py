@@ -20,6 +20,8 @@ from .report import figures, model as m, scores
 _MODEL, _STEP, _HISTORY = "model.onnx", "step.onnx", "history.json"
 _TAUGHT = f"evaluate/{TEACHER}/{FLOAT}"
 
+_NO_PARITY = "the file is not made from a network that it could be held to"
+
 ArmName = Literal["teacher", "distilled", "control"]
 
 
@@ -205,9 +207,14 @@ class Assembler:
             ships=name != TEACHER and (asked != FLOAT or not self.config.quantize),
             latency=None if latency is None else m.Latency(**latency),
             latency_reason="" if latency else self._unmeasured(identity),
-            parity=m.Parity(**self._facts(f"verify/{name}")[asked]),
+            parity=self._parity(name, asked),
+            parity_reason="" if f"verify/{name}" in self.finished else _NO_PARITY,
             scenarios=self._scenarios(identity),
         )
+
+    def _parity(self, name: str, asked: str) -> m.Parity | None:
+        done = self.finished.get(f"verify/{name}")
+        return None if done is None else m.Parity(**done.artifact.facts[asked])
 
     def _candidates(self, name: str) -> tuple[m.Candidate, ...]:
         """What ``auto`` tried, the kept one first."""

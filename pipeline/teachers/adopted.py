@@ -141,6 +141,8 @@ class _Adoption:
         said = self.ends.output
         if said is None and len(self.outputs) == 1:
             return next(iter(self.outputs))
+        if said is None and self.manifest.output.raw in self.outputs:  # it is named as ours are
+            return self.manifest.output.raw
         if said in self.outputs:
             return said
         rule = f"must name one of {self._listed(self.outputs)}"
