@@ -34,9 +34,10 @@ def data(
 
     loaded = load(path, overrides or [])
     check_references(loaded)
-    options = loaded.config.data.model_dump(mode="json")
+    options, wanted = loaded.config.data.model_dump(mode="json"), loaded.config.task.wanted()
     with tempfile.TemporaryDirectory(prefix="seqpress-") as scratch:
-        facts = overview(load_source(options, loaded.folder, loaded.config.seed, into=Path(scratch)))
+        dataset = load_source(options, loaded.folder, loaded.config.seed, into=Path(scratch), wanted=wanted)
+        facts = overview(dataset)
     if html is not None:
         from ..report.data_page import page
 

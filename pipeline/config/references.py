@@ -10,6 +10,7 @@ from ..errors import ConfigError, Fault
 from .data import Files, NpzData, PartPaths, PythonData, TextData
 from .loader import Loaded
 from .nearest import nearest
+from .transforms import Own
 
 
 def check_references(loaded: Loaded) -> None:
@@ -41,6 +42,11 @@ def _missing(loaded: Loaded) -> Iterator[Fault]:
         named.append(("teacher.weights", teacher.weights))
     for path, name in named:
         yield from _missing_file(loaded, path, name)
+    for index, step in enumerate(data.transforms):
+        if isinstance(step, Own) and not _importable(step.entry.partition(":")[0], loaded.folder):
+            where = loaded.where(f"data.transforms[{index}].entry")
+            hint = f"it is searched in {loaded.folder} and in the installed packages"
+            yield Fault("config.missing-module", where, "must name a module", repr(step.entry), hint)
 
 
 def _paths(given: str | tuple[str, ...] | PartPaths | None) -> list[str]:

@@ -17,8 +17,8 @@ from .pipeline import PipelineConfig
 from .regression import Regression
 from .shape import fields
 
-#: Under these a user is free: the arguments of the user's own function.
-FREE = ("data", "arguments")
+#: Under these a user is free: the arguments of the user's own functions.
+FREE = "arguments"
 
 
 def check_relations(root: Node, data: dict[str, Any], translator: Translator) -> None:
@@ -41,7 +41,7 @@ def check_relations(root: Node, data: dict[str, Any], translator: Translator) ->
 
 def _repeated(node: Node, path: Path) -> Iterator[tuple[Path, int, Node]]:
     """Values that a list has twice, with the index of the first: every list of ours is a set."""
-    if path == FREE:
+    if path[-1:] == (FREE,):
         return
     if isinstance(node.content, dict):
         for key, child in node.content.items():
