@@ -13,13 +13,13 @@ _DATA = {
     "data.memory": Code("The arrays would not fit into memory.", "Use fewer frames, or a machine with more memory."),
     "data.changed": Code("A data file changed while it was read.", "Run again when nothing writes to it."),
     "data.missing-module": Code(
-        "The module of data.entry cannot be found.", "Correct the name, or install the package."
+        "The module of data.entry, or of a transform, cannot be found.", "Correct the name, or install the package."
     ),
     "data.missing-function": Code(
-        "The module of data.entry has no such function.", "Correct the name after the colon."
+        "The module of data.entry, or of a transform, has no such function.", "Correct the name after the colon."
     ),
-    "data.arguments": Code("The function of data.entry does not take data.arguments.", "Follow its signature."),
-    "data.user-code": Code("The function of data.entry raised an error.", "Mend it at the line in the message."),
+    "data.arguments": Code("The user's function does not take its arguments.", "Follow its signature."),
+    "data.user-code": Code("The user's function raised an error.", "Mend it at the line in the message."),
     "data.no-library": Code("The package that reads this source is not installed.", "Install `seqpress[data]`."),
     "data.unknown-name": Code("sktime carries no data set of that name.", "Take the nearest name in the message."),
     "data.layout": Code("The source does not have the documented arrays or fields.", "Follow docs/data.md."),

@@ -39,9 +39,9 @@ def data(
 
     loaded = load(path, overrides or [])
     check_references(loaded)
-    options = loaded.config.data.model_dump(mode="json")
+    options, wanted = loaded.config.data.model_dump(mode="json"), loaded.config.task.wanted()
     with tempfile.TemporaryDirectory(prefix="seqpress-") as scratch:
-        dataset = load_source(options, loaded.folder, loaded.config.seed, into=Path(scratch))
+        dataset = load_source(options, loaded.folder, loaded.config.seed, into=Path(scratch), wanted=wanted)
         facts = overview(dataset)
         if arrays is not None:
             write_arrays(dataset, arrays)

@@ -13,6 +13,7 @@ from .distill import PythonLoss
 from .loader import Loaded
 from .nearest import nearest
 from .pipeline import PipelineConfig
+from .transforms import Own
 
 
 def check_references(loaded: Loaded) -> None:
@@ -53,6 +54,9 @@ def entries(config: PipelineConfig) -> Iterator[tuple[str, str]]:
     """Every function of the user's that the configuration names: the option and the entry."""
     if isinstance(config.data, PythonData):
         yield "data.entry", config.data.entry
+    for index, step in enumerate(config.data.transforms):
+        if isinstance(step, Own):
+            yield f"data.transforms[{index}].entry", step.entry
     if isinstance(config.teacher, PythonEntry):
         yield "teacher.python", config.teacher.python
     for name, student in config.students.items():

@@ -5,7 +5,9 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from .options import Options, Text, reject
+from .options import JSON, Distinct, Options, Text, Words, reject
+
+ENTRY = r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*$"
 
 
 class Select(Options):
@@ -23,6 +25,31 @@ class Resample(Options):
 
     kind: Literal["resample"]
     rate_hz: Annotated[float, Field(gt=0, description="frames in a unit of time; per second for time stamps")]
+
+
+class Own(Options):
+    """A function of your own: frames (T, F) of one sequence in, frames out. It runs as your code, with your rights.
+
+    It gets a float32 array and returns one. There may be more frames or fewer, but not where each has a tag, a time
+    that a cut asks for, or a frame that follows it as its answer. The device has to do the same.
+    """
+
+    kind: Literal["python"]
+    entry: Annotated[
+        str,
+        Field(
+            pattern=ENTRY,
+            description="module and function; the folder of the YAML file is searched first",
+            examples=["my_data:smooth"],
+        ),
+        Words("'module:function', such as my_data:smooth"),
+    ]
+    arguments: Annotated[dict[str, JSON], Field(default_factory=dict, description="keyword arguments of the function")]
+    features: Annotated[
+        tuple[Text, ...],
+        Distinct,
+        Field(description="names of the channels that come out; []: as before where there are as many, else f0, f1, …"),
+    ] = ()
 
 
 class Truncate(Options):
@@ -54,8 +81,8 @@ class Normalise(Options):
     ] = "channel"
 
 
-Transform = Annotated[Select | Resample | Truncate | Window | Normalise, Field(discriminator="kind")]
-ORDER = ("select", "resample", "truncate", "window", "normalise")
+Transform = Annotated[Select | Resample | Own | Truncate | Window | Normalise, Field(discriminator="kind")]
+ORDER = ("select", "resample", "python", "truncate", "window", "normalise")
 
 
 def _in_order(steps: tuple[Transform, ...]) -> tuple[Transform, ...]:

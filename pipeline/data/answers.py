@@ -9,12 +9,13 @@ import numpy as np
 from .columns import select
 from .labels import Labels, encode
 from .mapped import open_mapped
-from .raw import Array, Floats, Found, Integers, Raw, counted, first
-from .sink import Sink
+from .prepare import Prepared
+from .raw import Array, Floats, Found, Integers, Raw, counted, first, quoted
 from .targets import FrameTargets, HorizonTargets, ItemTargets, Targets
 
 CLASS: Mapping[str, Any] = {"kind": "class"}
 AHEAD = ("next", "horizon")  # these need frames behind the item
+TAGGED = ("tag", "anomaly")  # these need a tag for each frame
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,38 +39,40 @@ class Answers:
         """Frames that must lie behind an item."""
         return int(self.wanted.get("horizon", 1)) if self.wanted["kind"] in AHEAD else 0
 
-    def foreseen(self, features: tuple[str, ...]) -> tuple[str, ...]:
-        """The channels that are foreseen, where some are."""
+    def foreseen(self, features: tuple[str, ...], sink: Prepared) -> tuple[str, ...]:
+        """The channels that are foreseen, where some are: not those whose future is given, unless they are named."""
         if self.wanted["kind"] != "horizon":
             return ()
-        return tuple(select(self.wanted.get("columns") or features, features, "", "", Found()))
+        own = [name for name in features if name not in sink.ahead]
+        rest = [name for name in own if name not in sink.ahead.values()]
+        return tuple(select(self.wanted.get("columns") or rest, own, "", "", Found()))
 
-    def of(self, frames: Array, owners: Integers, features: tuple[str, ...], sink: Sink) -> Targets:
+    def of(self, frames: Array, owners: Integers, features: tuple[str, ...], sink: Prepared) -> Targets:
         """Targets of the items (or windows) that belong to ``owners``."""
         kind = self.wanted["kind"]
         if self.items is not None:
             return ItemTargets(self.items[owners])
-        if kind == "tag" and sink.folder is not None:
+        if kind in TAGGED and sink.folder is not None:
             return FrameTargets(open_mapped(sink.folder / "targets.npy"))
         if kind == "horizon":
-            chosen = np.array([features.index(name) for name in self.foreseen(features)], np.int64)
+            chosen = np.array([features.index(name) for name in self.foreseen(features, sink)], np.int64)
             return HorizonTargets(frames, chosen, int(self.wanted["horizon"]), int(self.wanted.get("period", 1)))
         return FrameTargets(frames, shift=1 if kind == "next" else 0)
 
 
-def answers(raw: Raw, wanted: Mapping[str, Any], sink: Sink, found: Found) -> Answers | None:
+def answers(raw: Raw, wanted: Mapping[str, Any], sink: Prepared, found: Found) -> Answers | None:
     """Targets of all items; None, with faults, where the source lacks them.
 
     Kinds: ``class`` (one label an item), ``classes`` (several, as lists or as text with ``;`` between them),
-    ``number`` (one or more an item), ``tag`` (one label a frame), ``next`` (the next frame), ``same`` (the frame
-    itself), ``horizon`` (``horizon`` frames behind the item, of ``columns``).
+    ``number`` (one or more an item), ``tag`` and ``anomaly`` (one label a frame), ``next`` (the next frame), ``same``
+    (the frame itself), ``horizon`` (``horizon`` frames behind the item, of ``columns``).
     """
     kind = wanted["kind"]
     if kind in (*AHEAD, "same"):
         if kind == "horizon":
-            select(wanted.get("columns") or (), sink.features or raw.features or (), "task.columns", raw.name, found)
+            _check_foreseen(raw, wanted, sink, found)
         return Answers(wanted)
-    if kind == "tag":
+    if kind in TAGGED:
         return _tags(raw, wanted, sink, found)
     if raw.labels is None:
         hint = "name the column: data.label" if raw.features else ""
@@ -83,7 +86,20 @@ def answers(raw: Raw, wanted: Mapping[str, Any], sink: Sink, found: Found) -> An
     return None if labels is None else Answers(wanted, labels.names, labels, labels.codes)
 
 
-def _tags(raw: Raw, wanted: Mapping[str, Any], sink: Sink, found: Found) -> Answers | None:
+def _check_foreseen(raw: Raw, wanted: Mapping[str, Any], sink: Prepared, found: Found) -> None:
+    """Columns that are not there, or whose future is given, or none that is left."""
+    every = raw.features or sink.names([f"f{index}" for index in range(sink.width)])
+    names = [name for name in every if name not in sink.ahead]
+    named = select(wanted.get("columns") or (), names, "task.columns", raw.name, found)
+    given = [name for name in named if name in sink.ahead.values()]
+    if given:
+        hint = "leave them out of task.columns, or out of task.future"
+        found.fault("layout", "task.columns", "must not foresee what task.future gives", quoted(given), hint=hint)
+    if not named and sink.width and set(names) <= set(sink.ahead.values()):
+        found.fault("layout", "task.future", "must leave a channel to foresee", quoted(names))
+
+
+def _tags(raw: Raw, wanted: Mapping[str, Any], sink: Prepared, found: Found) -> Answers | None:
     """Tags by number in alphabetical order, written over those in the order of their appearance."""
     tags = sink.beside("tags")
     if tags is None or sink.folder is None:

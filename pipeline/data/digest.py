@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from .own_step import step_digest
 from .sources import source
 
 
@@ -40,4 +41,5 @@ def source_digest(options: Mapping[str, Any], folder: Path) -> dict[str, Any]:
         InputRejected: not a regular file.
         EnvironmentFault: unreadable, or the library that carries the data is not installed.
     """
-    return {"source": options["source"], **source(options["source"]).digest(options, folder)}
+    own = step_digest(options, folder)
+    return {"source": options["source"], **source(options["source"]).digest(options, folder), **own}

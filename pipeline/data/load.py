@@ -13,10 +13,11 @@ import numpy as np
 
 from ..errors import Fault, InputRejected
 from . import checks
-from .answers import CLASS, Answers, answers
+from .answers import CLASS, TAGGED, Answers, answers
 from .dataset import Dataset, Sequences
 from .framed import framed_moments, hop_of
 from .normalise import constant, mean_std, moments
+from .own_step import own_step, step_digest
 from .prepare import Prepared, from_options, transforms
 from .raw import SPLITS, Array, Found, Raw, counted, first
 from .sink import Moments
@@ -56,11 +57,15 @@ def load_source(
         with tempfile.TemporaryDirectory() as unnamed:
             return load_source(options, folder, seed, expected, Path(unnamed), wanted)
     folder = folder.resolve()
-    sink = from_options(into.resolve(), options, kind_of(options), times=in_time(options))
-    try:
-        raw, digest = source(options["source"]).read({**options, "wanted": wanted["kind"]}, folder, sink)
-    finally:
-        frames = sink.close()
+    with own_step(options, folder) as own:
+        kind, times = kind_of(options), in_time(options)
+        sink = from_options(into.resolve(), options, kind, times, wanted, own)
+        try:
+            asked = "tag" if wanted["kind"] in TAGGED else wanted["kind"]
+            raw, digest = source(options["source"]).read({**options, "wanted": asked}, folder, sink)
+        finally:
+            frames = sink.close()
+    digest |= step_digest(options, folder)
     if raw.features is not None:
         raw = replace(raw, features=sink.names(raw.features))
     try:
@@ -146,7 +151,7 @@ class _Loading:
     def _assemble(self, answered: Answers, splits: Splits, parts: Mapping[str, Stretches]) -> Dataset:
         """The splits over the stored frames, their normalisation, and what a reader should know about both."""
         raw, scan, found, train = self.raw, self.sink.scan, self.found, parts["train"]
-        names = raw.features or self.sink.names([f"f{index}" for index in range(self._channels())])
+        names = raw.features or self.sink.names([f"f{index}" for index in range(self.sink.width or self._channels())])
         mean = std = np.zeros(0, np.float32)
         checks.note_types(raw, scan, found)
         if answered.labels is not None:
@@ -171,7 +176,7 @@ class _Loading:
             split["train"],
             split["validation"],
             split["test"],
-            labels=answered.names or answered.foreseen(names),
+            labels=answered.names or answered.foreseen(names, self.sink),
             features=names,
             mean=mean,
             std=std,
@@ -220,8 +225,7 @@ class _Loading:
         return names
 
     def _channels(self) -> int:
-        width = self.frames.shape[1] if self.frames.ndim == 2 else 1
-        return width // 2 if self.sink.missing == "mask-channel" else width
+        return self.frames.shape[1] if self.frames.ndim == 2 else 1
 
     def _device(self) -> dict[str, Any]:
         """What has to be done to a device's input as it was done here; what the graph does itself is not in it."""
@@ -229,6 +233,8 @@ class _Loading:
         steps.pop("truncate", None)
         if self.sink.missing == "mask-channel":
             steps["missing"] = {"value": 0.0, "mask": "a channel of its own for each, 1 where the value is missing"}
+        if self.sink.ahead:
+            steps["future"] = {"frames": self.sink.horizon, "channels": dict(self.sink.ahead)}
         if self.raw.units:
             steps["units"] = dict(self.raw.units)
         return steps | dict(self.raw.device)

@@ -1,7 +1,9 @@
 """What is done to frames on their way to disk: channels chosen, missing values handled, time steps made even.
 
-What needs the neighbours of a frame (interpolation, resampling) is done on whole items, one in memory at a time; the
-rest on chunks as they come.
+What needs the neighbours of a frame (interpolation, resampling, a step of the user's) is done on whole items, one in
+memory at a time; the rest on chunks as they come.
+
+    select → interpolate → resample → drop or mark missing values → the user's step → channels known ahead
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,9 +12,13 @@ from typing import Any
 
 import numpy as np
 
+from .ahead import Ahead, joined, rows
 from .columns import select
+from .own_step import OwnStep
 from .raw import Array, Found, Integers, counted
 from .sink import Sink
+
+EVEN = ("next", "horizon")  # tasks whose answers are frames that come later
 
 
 class Prepared(Sink):
@@ -23,6 +29,14 @@ class Prepared(Sink):
         missing: ``error``, ``drop``, ``interpolate`` or ``mask-channel``.
         channels: names or patterns to keep; empty for all.
         rate_hz: frames a second of the even time steps; None leaves them as they are.
+        own: the user's step.
+        even: whether the frames that follow are answers, so that a step must not change their number.
+        future: names or patterns of channels that are known ahead of time.
+        horizon: how many frames ahead.
+
+    Attributes:
+        width: channels that the source gave; 0 before the first frame, and for tokens.
+        ahead: channel that was added -> the channel whose future it is.
     """
 
     def __init__(
@@ -33,14 +47,22 @@ class Prepared(Sink):
         missing: str = "error",
         channels: Sequence[str] = (),
         rate_hz: float | None = None,
+        own: OwnStep | None = None,
+        even: bool = False,
+        future: Sequence[str] = (),
+        horizon: int = 0,
     ) -> None:
         super().__init__(folder, kind, times=times)
         self.missing, self.patterns, self.rate_hz = missing, tuple(channels), rate_hz
-        self.filled = self.dropped = self.untimed = 0
+        self.own, self.even, self.future, self.horizon = own, even, tuple(future), horizon
+        self.filled = self.dropped = self.untimed = self.width = 0
+        self.ahead: dict[str, str] = {}
         self.holed: set[int] = set()  # items that missed a value
         self.faults = Found()
         self._columns: Integers | None = None
         self._parts: list[tuple[Array, Array | None, Array | None]] = []
+        self._made = 0  # channels that come out of the user's step
+        self._look_ahead: Ahead | None = None
 
     def feed(
         self, frames: Array, ends: Sequence[int] | Integers, tags: Array | None = None, times: Array | None = None
@@ -48,17 +70,18 @@ class Prepared(Sink):
         if self.kind == "tokens" or frames.ndim != 2 or frames.dtype.kind not in "fiub":
             super().feed(frames, ends, tags, times)
             return
+        self.width = self.width or frames.shape[1]
         frames = self._chosen(frames)
-        if self.rate_hz is None and self.missing != "interpolate":
+        if self.rate_hz is None and self.missing != "interpolate" and self.own is None:
             self._pass_on(frames, np.asarray(ends, np.int64), tags, times)
             return
         before = 0
         for end in map(int, ends):
-            self._parts.append(_rows((frames, tags, times), before, end))
+            self._parts.append(rows((frames, tags, times), before, end))
             self._whole()
             before = end
         if before < len(frames):
-            self._parts.append(_rows((frames, tags, times), before, len(frames)))
+            self._parts.append(rows((frames, tags, times), before, len(frames)))
 
     def _chosen(self, frames: Array) -> Array:
         if not self.patterns:
@@ -83,14 +106,37 @@ class Prepared(Sink):
             before = np.concatenate([[0], np.cumsum(kept)])
             frames, ends = frames[kept], before[ends]
             tags, times = (None if each is None else each[kept] for each in (tags, times))
+        if self.own is not None and not self.faults.faults:
+            frames, ends, times = self._through(self.own, frames, tags, times)
+        self._with_future(frames, ends, tags, times)
+
+    def _through(
+        self, own: OwnStep, frames: Array, tags: Array | None, times: Array | None
+    ) -> tuple[Array, Integers, Array | None]:
+        """One whole item through the user's step."""
+        if len(frames):
+            timed = times is not None and self._keeps_times
+            made = own(frames, len(self.scan), aligned=tags is not None or timed or self.even)
+            self._made = self._made or made.shape[1]
+            times = times if len(made) == len(frames) else None
+        else:  # nothing to work on; it is told of as an item without frames
+            made = np.zeros((0, self._made or frames.shape[1]), np.float32)
+        return made, np.array([len(made)]), times
+
+    def _with_future(self, frames: Array, ends: Integers, tags: Array | None, times: Array | None) -> None:
+        if self.future and self._look_ahead is None:
+            names = self._known(frames.shape[1])
+            known = select(self.future, names, "task.future", "the source", self.faults)
+            self.ahead = {f"{name}+{self.horizon}": name for name in known}
+            self._look_ahead = Ahead(np.array([names.index(name) for name in known], np.int64), self.horizon)
+        if self._look_ahead is not None:
+            (frames, tags, times), ends = self._look_ahead((frames, tags, times), ends)
         super().feed(frames, ends, tags, times)
 
     def _whole(self) -> None:
         """The item whose last frames have come."""
-        frames, tags, times = (_joined(part) for part in zip(*self._parts, strict=True))
+        frames, tags, times = joined(self._parts)
         self._parts = []
-        if frames is None:
-            raise AssertionError("an item without frames")
         holes = np.isnan(frames) if frames.dtype.kind == "f" else np.zeros(frames.shape, np.bool_)
         if self.missing == "interpolate" and holes.any():
             self._count(holes, np.array([len(frames)]))
@@ -108,10 +154,22 @@ class Prepared(Sink):
         self.holed.update((len(self.scan) + np.unique(np.searchsorted(ends, rows, side="right"))).tolist())
 
     def names(self, features: Sequence[str]) -> tuple[str, ...]:
-        """Names of the channels that were stored."""
+        """Names of the channels that were stored, from those that the source gives."""
         kept = self.features if self.patterns and self.features else tuple(features)
         masks = tuple(f"{name} missing" for name in kept) if self.missing == "mask-channel" else ()
-        return (*kept, *masks)
+        return (*self._renamed((*kept, *masks)), *self.ahead)
+
+    def _renamed(self, names: tuple[str, ...]) -> tuple[str, ...]:
+        """As they are called behind the user's step."""
+        if self.own is None or not self._made:
+            return names
+        same = len(names) == self._made
+        return self.own.features or (names if same else tuple(f"f{index}" for index in range(self._made)))
+
+    def _known(self, stored: int) -> tuple[str, ...]:
+        """Names while frames still come; a source that tells none until it is through has numbers."""
+        names = self.names(self.features or tuple(f"f{index}" for index in range(self.width)))
+        return names if len(names) == stored else tuple(f"f{index}" for index in range(stored))
 
     def note(self, found: Found) -> None:
         """What was done about missing values; a fault where times are lacking."""
@@ -119,6 +177,8 @@ class Prepared(Sink):
         if self.untimed:
             rule = "needs the time of every frame"
             found.fault("no-times", "data.transforms.resample", rule, hint="name the column: data.time")
+        if self.future and not self.width:
+            found.fault("layout", "task.future", "needs channels of numbers", "tokens" if self.kind == "tokens" else "")
         if self.filled:
             what = {
                 "drop": f"left out with {counted(self.dropped, 'frame')}",
@@ -163,17 +223,15 @@ def resampled(frames: Array, tags: Array | None, times: Array, rate_hz: float) -
     return even, tags, at
 
 
-def _rows(arrays: tuple[Array, Array | None, Array | None], start: int, stop: int) -> Any:
-    return tuple(None if array is None else array[start:stop] for array in arrays)
-
-
-def _joined(parts: Sequence[Array | None]) -> Array | None:
-    known = [part for part in parts if part is not None]
-    return np.concatenate(known) if known else None
-
-
-def from_options(folder: Path, options: Mapping[str, Any], kind: str, times: bool) -> Prepared:
-    """A sink for the ``data`` section's ``missing`` and ``transforms``."""
+def from_options(
+    folder: Path,
+    options: Mapping[str, Any],
+    kind: str,
+    times: bool,
+    wanted: Mapping[str, Any],
+    own: OwnStep | None = None,
+) -> Prepared:
+    """A sink for the ``data`` section's ``missing`` and ``transforms``, and for what the task knows ahead of time."""
     steps = transforms(options)
     return Prepared(
         folder,
@@ -182,6 +240,10 @@ def from_options(folder: Path, options: Mapping[str, Any], kind: str, times: boo
         options.get("missing") or "error",
         steps.get("select", {}).get("channels", ()),
         steps.get("resample", {}).get("rate_hz"),
+        own,
+        wanted["kind"] in EVEN,
+        wanted.get("future") or (),
+        int(wanted.get("horizon") or 0),
     )
 
 

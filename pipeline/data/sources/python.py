@@ -41,10 +41,10 @@ def read(options: Mapping[str, Any], folder: Path, sink: Sink) -> tuple[Raw, dic
     """Calls the entry and pours what it yields, item by item."""
     entry, arguments = options["entry"], options.get("arguments") or {}
     code = digest(options, folder)
-    with _importable(folder, code["modules"]), redirect_stdout(sys.stderr):
-        function = _function(entry, folder)
-        _check_arguments(function, entry, arguments)
-        with _UserCode(entry, folder):
+    with importable(folder, code["modules"]), redirect_stdout(sys.stderr):
+        function = function_of(entry, folder)
+        check_arguments(function, entry, arguments)
+        with UserCode(entry, folder):
             returned = function(**arguments)
         if isinstance(returned, (str, bytes, Mapping)) or not isinstance(returned, Iterable):
             got = type(returned).__name__
@@ -54,10 +54,10 @@ def read(options: Mapping[str, Any], folder: Path, sink: Sink) -> tuple[Raw, dic
 
 def _items(returned: Iterable[Any], entry: str, folder: Path) -> Iterator[Any]:
     """What the user's code yields; what it raises on the way is its own."""
-    with _UserCode(entry, folder):
+    with UserCode(entry, folder):
         iterator = iter(returned)
     while True:
-        with _UserCode(entry, folder):
+        with UserCode(entry, folder):
             item = next(iterator, _END)
         if item is _END:
             return
@@ -66,21 +66,30 @@ def _items(returned: Iterable[Any], entry: str, folder: Path) -> Iterator[Any]:
 
 def digest(options: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     """SHA-256 of the entry's module, the modules of its own it imports, and the declared ``files``."""
-    module, _, function = options["entry"].partition(":")
-    paths = source_files(module, folder)
-    _check_defined(paths[module], module, function)
-    modules = {name: _sha256(path, _WHERE, path.name) for name, path in paths.items()}
+    modules = module_digest(options["entry"], folder)
     declared = options.get("files") or ()
     files = {name: _sha256(folder / name, f"data.files[{i}]", name) for i, name in enumerate(declared)}
     return {"modules": modules, "files": files}
 
 
+def module_digest(entry: str, folder: Path, option: str = _WHERE) -> dict[str, str]:
+    """SHA-256 of the entry's module and of the modules of its own that it imports, by name. Nothing of them runs.
+
+    Raises:
+        ConfigError: there is no such module or function.
+    """
+    module, _, function = entry.partition(":")
+    paths = source_files(module, folder, option)
+    _check_defined(paths[module], module, function, option)
+    return {name: _sha256(path.resolve(), option, path.name) for name, path in paths.items()}
+
+
 def _sha256(path: Path, where: str, shown: str) -> str:
-    with open_regular(path.resolve() if where == _WHERE else path, where, shown) as file:
+    with open_regular(path, where, shown) as file:
         return sha256(file)
 
 
-def _check_defined(path: Path, module: str, function: str) -> None:
+def _check_defined(path: Path, module: str, function: str, option: str) -> None:
     """Refuses a misspelled function at plan time; a name that is made at run time must at least be assigned."""
     if path.suffix != ".py":
         return
@@ -96,11 +105,11 @@ def _check_defined(path: Path, module: str, function: str) -> None:
         near = difflib.get_close_matches(function, sorted(names), 1)
         hint = f"did you mean: {module}:{near[0]}" if near else f"{path.name} defines no {function!r}"
         rule = "must name a function of that module"
-        raise ConfigError(Fault("data.missing-function", _WHERE, rule, repr(f"{module}:{function}"), hint))
+        raise ConfigError(Fault("data.missing-function", option, rule, repr(f"{module}:{function}"), hint))
 
 
 @contextmanager
-def _importable(folder: Path, modules: Iterable[str]) -> Iterator[None]:
+def importable(folder: Path, modules: Iterable[str]) -> Iterator[None]:
     """The folder on the path while user code runs; its modules are forgotten after, so that an edit is seen."""
     fresh = [name for name in modules if name not in sys.modules]
     quiet = sys.dont_write_bytecode
@@ -116,35 +125,48 @@ def _importable(folder: Path, modules: Iterable[str]) -> Iterator[None]:
             sys.modules.pop(name, None)
 
 
-def _function(entry: str, folder: Path) -> Callable[..., Any]:
+def function_of(entry: str, folder: Path, option: str = _WHERE) -> Callable[..., Any]:
+    """The function, its module imported.
+
+    Raises:
+        StageFailed: the module raised.
+        InputRejected: the module has no such function.
+    """
     module_name, _, name = entry.partition(":")
-    with _UserCode(entry, folder):
+    with UserCode(entry, folder, option):
         module = importlib.import_module(module_name)
     function = getattr(module, name, None)
     if not callable(function):
         got = "nothing" if function is None else type(function).__name__
-        raise InputRejected(Fault("data.missing-function", _WHERE, f"must name a function, {entry}", got))
+        raise InputRejected(Fault("data.missing-function", option, f"must name a function, {entry}", got))
     return function
 
 
-def _check_arguments(function: Callable[..., Any], entry: str, arguments: Mapping[str, Any]) -> None:
+def check_arguments(
+    function: Callable[..., Any],
+    entry: str,
+    arguments: Mapping[str, Any],
+    option: str = "data.arguments",
+    given: tuple[Any, ...] = (),
+) -> None:
+    """Refuses arguments that the function does not take; ``given`` are positional ones that come from us."""
     try:
-        inspect.signature(function).bind(**arguments)
+        inspect.signature(function).bind(*given, **arguments)
     except TypeError as error:
         rule = f"must fit {entry}{inspect.signature(function)}: {error}"
-        raise InputRejected(Fault("data.arguments", "data.arguments", rule)) from error
+        raise InputRejected(Fault("data.arguments", option, rule)) from error
     except ValueError:
         return  # a builtin without a signature: the call will tell
 
 
-class _UserCode:
+class UserCode:
     """Turns whatever the user's code raises into a StageFailed that names its file and line.
 
     A context manager and not an except clause, because it must see ``SystemExit`` too. Ctrl-C and a full memory pass.
     """
 
-    def __init__(self, entry: str, folder: Path) -> None:
-        self.entry, self.folder = entry, folder
+    def __init__(self, entry: str, folder: Path, option: str = _WHERE) -> None:
+        self.entry, self.folder, self.option = entry, folder, option
 
     def __enter__(self) -> None:
         return None
@@ -156,7 +178,7 @@ class _UserCode:
             return
         said = str(error).splitlines()[0][:300] if str(error) else ""
         rule = f"raised {type(error).__name__}" + (f": {said}" if said else "")
-        hint = f"this is your own code, called as data.entry {self.entry!r}; run it by itself to debug it"
+        hint = f"this is your own code, called as {self.option} {self.entry!r}; run it by itself to debug it"
         raise StageFailed(Fault("data.user-code", self._place(error, trace), rule, hint=hint)) from error
 
     def _place(self, error: BaseException, trace: TracebackType | None) -> str:
