@@ -52,6 +52,7 @@ def against_defaults(path: Path, artifact: Artifact, sequences: Sequence[Inputs]
     raw = artifact.output.raw
     answer = np.asarray(session.run([raw], {artifact.input.kind: frames, LENGTHS: lengths})[0])
     got = artifact.real(answer, lengths)
+    tolerance = max(tolerance, artifact.rounding)
     allowed = tolerance * max(1.0, float(np.abs(expected).max()))
     because = f"threads may add in another order: {tolerance:.0e} of the largest {raw[:-1]}"
     return Gap(f"one thread vs session defaults, {raw}", "real sequences", distance(expected, got), allowed, because)

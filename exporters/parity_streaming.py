@@ -98,8 +98,9 @@ def against_whole(
         whole: of the same network and precision.
         sequences: real ones (T, …); cut or repeated to the lengths that the cases need.
         dynamic: the recipe takes activation scales from the data at hand (``parity.is_dynamic``).
-        tolerance: share of the largest logit, where it does not.
+        tolerance: share of the largest logit, where it does not; at least what the shape of a call may do to ``whole``.
     """
+    tolerance = max(tolerance, whole.rounding)
     longest = _longest(stream, sequences)
     field = min(stream.manifest.receptive_field or 1, _LONGEST_FIELD)
     cases = []

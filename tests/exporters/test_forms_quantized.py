@@ -132,6 +132,19 @@ def test_static_convolutions_of_every_front_stream_in_int8(form):
     assert [state.dtype for state in caches] == ["uint8"] * 4
 
 
+@pytest.mark.parametrize(
+    ("form", "name", "share"),
+    [
+        ("samples-class", "static-int8", 0.02),
+        ("samples-class", "weight-int8", 0),
+        ("frames-values", "static-int8", 0),
+        ("tokens-class", "static-int8", 0),
+    ],
+)
+def test_only_int8_behind_a_computed_front_may_move_by_a_step(opened, form, name, share):
+    assert opened(done(name, "tcn", form)[0].model).rounding == share
+
+
 def test_a_fixed_front_is_neither_quantized_nor_stored():
     for name in recipes():
         model = done(name, "tcn", "samples-class")[0].model
