@@ -47,10 +47,13 @@ def assembled(finished, facts, tiny):
     return make
 
 
-def doctored(done, facts=None, measured=None):
+def doctored(done, facts=None, measured=None, files=None):
     artifact = done.artifact
     new = replace(
-        artifact, facts={**artifact.facts, **(facts or {})}, measured={**artifact.measured, **(measured or {})}
+        artifact,
+        facts={**artifact.facts, **(facts or {})},
+        measured={**artifact.measured, **(measured or {})},
+        files={**artifact.files, **(files or {})},
     )
     return replace(done, artifact=new)
 
@@ -62,7 +65,7 @@ def truth(finished):
 
 def right(finished, task):
     """Test items that a model gets right, from its stored logits and not from facts."""
-    found = np.load(finished[task].artifact / "test.logits.npy").argmax(axis=1)
+    found = np.load(finished[task].artifact / "outputs.npy").argmax(axis=1)
     return found == np.load(finished["data"].artifact / "test.targets.npy")
 
 
@@ -139,7 +142,7 @@ def test_logit_errors_are_against_the_float_file_alone(assembled, finished):
     for student in assembled().students:
         base = f"evaluate/{student.name}/distilled/seed-{student.selected_seed}"
         logits = {
-            recipe: np.load(finished[f"{base}/{recipe}"].artifact / "test.logits.npy")
+            recipe: np.load(finished[f"{base}/{recipe}"].artifact / "outputs.npy")
             for recipe in ("float32", "dynamic-int8")
         }
         whole, quantized = student.variants
@@ -283,13 +286,15 @@ def test_damage_is_told(assembled):
     assert not any(f.subject == "store" for f in assembled().findings)
 
 
-def seeds_right(share_by_arm, finished, truth):
+def seeds_right(share_by_arm, truth, folder):
     """Predictions for every seed that are right on the first share of the items."""
     changes = {}
     for kind, shares in share_by_arm.items():
         for seed, share in zip(SEEDS, shares, strict=True):
             predicted = np.where(np.arange(len(truth)) < round(share * len(truth)), truth, (truth + 1) % 9)
-            changes[f"evaluate/gru-8/{kind}/seed-{seed}/float32"] = {"facts": {"predicted": predicted.tolist()}}
+            path = folder / f"{kind}-{seed}.npy"
+            np.save(path, predicted)
+            changes[f"evaluate/gru-8/{kind}/seed-{seed}/float32"] = {"files": {"predicted.npy": path}}
     return changes
 
 
@@ -303,9 +308,9 @@ def seeds_right(share_by_arm, finished, truth):
         ((0.7, 0.7), (0.9, 0.8), "hurt", "Distillation lost 15.0 points"),
     ],
 )
-def test_what_distillation_bought(assembled, finished, truth, distilled, control, verdict, sentence):
+def test_what_distillation_bought(assembled, truth, tmp_path, distilled, control, verdict, sentence):
     shares = {"distilled": distilled, "control": control}
-    found = assembled(seeds_right(shares, finished, truth)).students[0].distillation
+    found = assembled(seeds_right(shares, truth, tmp_path)).students[0].distillation
     assert found.verdict == verdict
     assert sentence in found.sentence
 

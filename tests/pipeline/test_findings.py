@@ -34,6 +34,21 @@ def test_the_teacher_is_held_to_the_baseline_too():
     assert [f.subject for f in findings.of_students(weak, [student(WHOLE)], [BASELINE])] == ["teacher/float32"]
 
 
+def of_errors(value: float) -> m.Quality:
+    return m.Quality(metric="mse", better="lower", unit="", split="test", estimate=estimate(value, value, value))
+
+
+def test_lower_may_be_better_and_the_best_baseline_counts():
+    baselines = [
+        m.Baseline(name=n, estimate=estimate(v, v, v)) for n, v in (("last", 1.2), ("map", 0.4), ("none", 0.9))
+    ]
+    good, bad = (WHOLE.model_copy(update={"quality": of_errors(value)}) for value in (0.3, 0.5))
+    assert list(findings.of_students(None, [student(good)], baselines)) == []
+    assert texts(findings.of_students(None, [student(bad)], baselines)) == [
+        ("warning", "gru-8/float32", "It does not beat the cheap baseline (map): 0.5000 against 0.4000.")
+    ]
+
+
 def test_without_numbers_nobody_is_beaten():
     unmeasured = variant("gru-8/float32", quality=quality(reason="NaN"))
     nothing = m.Baseline(name="a cheap model", estimate=None, reason="no scikit-learn")

@@ -303,6 +303,43 @@ def test_predictions_for_other_items_are_not_compared(bundle, fake):
     assert "--test" in row(found, "quality.accuracy").detail
 
 
+def errors(split: str, each: np.ndarray, name: str = "a/x", metric: str = "mse") -> Predictions:
+    """Squared errors of blocks of two items."""
+    parts = np.stack([2 * each, np.full(len(each), 2.0)], axis=1)
+    return Predictions(split, metric=metric, items=np.full(len(each), 2), parts={name: parts})
+
+
+@pytest.mark.parametrize(("factor", "word"), [(1.0, "same"), (1.005, "same"), (1.2, "worse"), (0.9, "better")])
+def test_runs_of_another_task_are_compared_by_blocks(bundle, fake, factor, word):
+    each = np.random.default_rng(3).gamma(2.0, 0.2, 40)
+    both = (errors("s", each), errors("s", factor * each))
+    found = measured(bundle("old", name="a/x"), bundle("new", name="a/x"), fake(), predictions=both)
+    quality = row(found, "quality.mse")
+    assert (quality.unit, quality.better, quality.verdict) == ("value", "lower", word)
+    assert (quality.old, quality.new) == (pytest.approx(each.mean()), pytest.approx(factor * each.mean()))
+    assert quality.change.n == 80
+    assert quality.detail == "40 blocks of items"
+
+
+def test_one_block_of_items_decides_nothing(bundle, fake):
+    both = (errors("s", np.array([0.4])), errors("s", np.array([0.8])))
+    found = measured(bundle("old", name="a/x"), bundle("new", name="a/x"), fake(), predictions=both)
+    assert row(found, "quality.mse").verdict == "inconclusive"
+
+
+@pytest.mark.parametrize(
+    "other",
+    [errors("two", np.ones(4)), errors("one", np.ones(5)), errors("one", np.ones(4), metric="mae"), told("one", 390)],
+    ids=["other split", "other blocks", "other metric", "other task"],
+)
+def test_what_was_tested_otherwise_is_not_compared(bundle, fake, other):
+    both = (errors("one", np.ones(4)), other)
+    found = measured(bundle("old", name="a/x"), bundle("new", name="a/x"), fake(), predictions=both)
+    quality = next(one for one in found.comparison.rows if one.metric.startswith("quality."))
+    assert quality.verdict == "not measured"
+    assert "different" in quality.detail
+
+
 # -- the whole -------------------------------------------------------------------------------------------
 
 

@@ -142,3 +142,61 @@ def test_a_provider_that_left_its_work_to_another(facts, fallback, statuses) -> 
     found = gates.evaluate([], [], [], providers=[provider], fallback=fallback)
     assert [(gate.name, gate.status, gate.level) for gate in found] == statuses
     assert gates.exit_code(found, strict=False) == (5 if statuses and fallback == "error" else 0)
+
+
+def forecaster(value: float, low: float | None, high: float | None, drop: tuple[float, ...] = ()) -> m.Variant:
+    """``drop``: the difference from the teacher's MSE, with its ends."""
+    ends = dict(zip(("value", "low", "high"), drop, strict=True)) if drop else {}
+    pairs = (m.Paired(against="teacher", difference=m.Score(n=300, **ends), agreement=0.9),) if drop else ()
+    found = m.Quality(
+        metric="mse", better="lower", unit="", split="test", estimate=m.Score(value=value, low=low, high=high, n=300),
+        others={"mae": 0.42, "smape": None}, paired=pairs,
+    )  # fmt: skip
+    return variant(quality=found)
+
+
+@pytest.mark.parametrize(
+    ("ends", "status", "interval"),
+    [
+        ((0.38, 0.37, 0.39), "pass", "0.3700 … 0.3900"),
+        ((0.41, 0.39, 0.43), "inconclusive", "0.3900 … 0.4300"),
+        ((0.43, 0.41, 0.45), "fail", "0.4100 … 0.4500"),
+        ((0.41, None, None), "fail", ""),
+        ((0.38, None, None), "pass", ""),
+    ],
+)
+def test_a_budget_on_an_error_is_a_most(ends: tuple[float, ...], status: str, interval: str) -> None:
+    (found,) = judged({"quality.mse": 0.4}, forecaster(*ends))
+    assert (found.status, found.interval, found.limit) == (status, interval, "0.4")
+    assert found.actual == f"{ends[0]:.4f}"
+
+
+@pytest.mark.parametrize(
+    ("budget", "status", "actual"),
+    [
+        ({"quality.mae": 0.5}, "pass", "0.4200"),
+        ({"quality.mae": 0.4}, "fail", "0.4200"),
+        ({"quality.smape": "9 %"}, "not measured", ""),
+        ({"quality.accuracy": "9 %"}, "not measured", ""),
+    ],
+)
+def test_other_metrics_are_judged_as_they_are(budget: dict[str, object], status: str, actual: str) -> None:
+    (found,) = judged(budget, forecaster(0.38, 0.37, 0.39))
+    assert (found.status, found.actual) == (status, actual)
+    assert bool(found.detail) == (status == "not measured")
+
+
+@pytest.mark.parametrize(
+    ("drop", "status", "actual", "interval"),
+    [
+        ((0.019, 0.010, 0.028), "inconclusive", "+5.0 %", "+2.6 … +7.4"),
+        ((0.019, 0.017, 0.028), "fail", "+5.0 %", "+4.5 … +7.4"),
+        ((-0.019, -0.028, -0.010), "pass", "−4.5 %", "−6.7 … −2.4"),
+        ((0.019, None, None), "fail", "+5.0 %", ""),
+    ],
+)
+def test_a_drop_of_an_error_is_a_part_of_the_teachers(
+    drop: tuple[float, ...], status: str, actual: str, interval: str
+) -> None:
+    (found,) = judged({"quality.drop": "4 %"}, forecaster(0.399, 0.38, 0.41, drop))
+    assert (found.status, found.actual, found.interval) == (status, actual, interval)

@@ -65,6 +65,31 @@ def accuracy(value: float, low: float, high: float) -> Row:
     )  # fmt: skip
 
 
+def error(value: float, low: float | None = None, high: float | None = None) -> Row:
+    """Of a squared error that was 0.4."""
+    change = None if low is None or high is None else Estimate(value=value, low=low, high=high, n=370)
+    return Row(
+        metric="quality.mse", unit="value", better="lower", old=0.4, new=0.4 + value, kind="difference", change=change,
+        verdict="same",
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("row", "status", "actual"),
+    [
+        (error(0.004, 0.002, 0.006), "pass", "+0.0040 MSE"),
+        (error(0.012, 0.006, 0.018), "inconclusive", "+0.012 MSE"),
+        (error(0.018, 0.012, 0.024), "fail", "+0.018 MSE"),
+        (error(-0.1, -0.2, -0.05), "pass", "−0.10 MSE"),
+        (error(0.008), "pass", "+0.0080 MSE"),
+        (error(0.0081), "fail", "+0.0081 MSE"),
+    ],
+)
+def test_an_error_may_rise_by_a_part_of_the_old(row: Row, status: str, actual: str) -> None:
+    (found,) = judged(limits(quality_drop="2 %"), compared(row))
+    assert (found.name, found.status, found.actual) == ("regression.quality.drop", status, actual)
+
+
 @pytest.mark.parametrize(
     ("written", "row", "name", "status"),
     [
