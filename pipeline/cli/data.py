@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from .arguments import Json, Overrides, PipelineFile
+from .arguments import Json, Overrides, PipelineFile, Quick
 from .console import say, say_json
 
 EXAMPLES = (
@@ -19,6 +19,7 @@ EXAMPLES = (
 def data(
     path: PipelineFile = "pipeline.yaml",
     overrides: Overrides = None,
+    quick: Quick = False,
     as_json: Json = False,
     html: Annotated[Path | None, typer.Option("--html", help="Also write a page with the examples plotted.")] = None,
 ) -> None:
@@ -32,7 +33,7 @@ def data(
     from ..data.load import load_source
     from ..data.overview import as_text, overview
 
-    loaded = load(path, overrides or [])
+    loaded = load(path, overrides or [], quick)
     check_references(loaded)
     options, wanted = loaded.config.data.model_dump(mode="json"), loaded.config.task.wanted()
     with tempfile.TemporaryDirectory(prefix="seqpress-") as scratch:
