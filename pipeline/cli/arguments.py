@@ -15,6 +15,10 @@ Overrides = Annotated[
     ),
 ]
 
+Quick = Annotated[
+    bool, typer.Option("--quick", help="First change the values that the section quick of the file names.")
+]
+
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout, for programs.")]
 
 

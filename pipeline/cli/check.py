@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from .arguments import Json, Overrides, PipelineFile
+from .arguments import Json, Overrides, PipelineFile, Quick
 from .console import say, say_json
 
 if TYPE_CHECKING:
@@ -13,11 +13,14 @@ if TYPE_CHECKING:
 EXAMPLES = (
     "compress check pipeline.yaml",
     "compress check pipeline.yaml --set students.gru-32.hidden=48",
+    "compress check pipeline.yaml --quick",
     "compress check pipeline.yaml --json",
 )
 
 
-def check(path: PipelineFile = "pipeline.yaml", overrides: Overrides = None, as_json: Json = False) -> None:
+def check(
+    path: PipelineFile = "pipeline.yaml", overrides: Overrides = None, quick: Quick = False, as_json: Json = False
+) -> None:
     """Check a pipeline file and say what it would run.
 
     Finds every fault of the file at once, each with its line and column, and looks whether the files it names are
@@ -27,7 +30,7 @@ def check(path: PipelineFile = "pipeline.yaml", overrides: Overrides = None, as_
     from ..config import load
     from ..config.references import check_references
 
-    loaded = load(path, overrides or [])
+    loaded = load(path, overrides or [], quick)
     check_references(loaded)
     if as_json:
         warnings = list(filter(None, [runtime.conflict()]))

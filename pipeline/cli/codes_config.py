@@ -111,8 +111,12 @@ CONFIG = {
         "Take one of the metrics that the message lists, or delete the budget.",
     ),
     "config.override": Code(
-        "A --set option has no path=value form, or its path leads nowhere.",
+        "A --set option has no path=value form, or its path, or one of the section quick, leads nowhere.",
         "Write it like `--set distill.losses[0].temperature=4`; set a whole list or section where the path ends.",
+    ),
+    "config.no-quick": Code(
+        "--quick was asked for, and the file does not say what is different then.",
+        "Write a section quick: paths of values, and what they are to be.",
     ),
     "config.more": Code("The file has more faults than are shown.", "Mend the ones shown and check again."),
     "config.unknown-student": Code(

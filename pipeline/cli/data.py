@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from .arguments import Json, Overrides, PipelineFile
+from .arguments import Json, Overrides, PipelineFile, Quick
 from .console import say, say_json
 
 EXAMPLES = (
@@ -20,6 +20,7 @@ EXAMPLES = (
 def data(
     path: PipelineFile = "pipeline.yaml",
     overrides: Overrides = None,
+    quick: Quick = False,
     as_json: Json = False,
     arrays: Annotated[
         Path | None, typer.Option("--arrays", help="Also write the items as npz, in the order of the splits.")
@@ -37,7 +38,7 @@ def data(
     from ..data.overview import as_text, overview
     from ..data.packing import write_arrays
 
-    loaded = load(path, overrides or [])
+    loaded = load(path, overrides or [], quick)
     check_references(loaded)
     options, wanted = loaded.config.data.model_dump(mode="json"), loaded.config.task.wanted()
     with tempfile.TemporaryDirectory(prefix="seqpress-") as scratch:

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from .arguments import Json, Overrides, PipelineFile
+from .arguments import Json, Overrides, PipelineFile, Quick
 from .console import say, say_json
 from .options import NoCacheRead, Only, StoreFolder
 
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 EXAMPLES = (
     "compress plan pipeline.yaml",
     "compress plan pipeline.yaml --set distill.losses[0].temperature=4",
+    "compress plan pipeline.yaml --quick",
     "compress plan pipeline.yaml --json",
 )
 
@@ -19,6 +20,7 @@ EXAMPLES = (
 def plan(
     path: PipelineFile = "pipeline.yaml",
     overrides: Overrides = None,
+    quick: Quick = False,
     only: Only = None,
     store: StoreFolder = None,
     no_cache_read: NoCacheRead = False,
@@ -34,7 +36,7 @@ def plan(
     from ..engine.plan import status
     from ..job import Request, plan as build
 
-    loaded = load(path, overrides or [])
+    loaded = load(path, overrides or [], quick)
     check_references(loaded)
     request = Request(loaded, store=store, only=only or ())
     found = status(build(request), request.open_store(), pipeline=loaded.config.name, no_cache_read=no_cache_read)

@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .arguments import Json, Overrides, PipelineFile
+from .arguments import Json, Overrides, PipelineFile, Quick
 from .ci import Ci
 from .options import CiOption, Jobs, NoCacheRead, NoWait, Only, Out, StoreFolder, Strict
 
@@ -23,6 +23,7 @@ EXAMPLES = (
 def run(
     path: PipelineFile = "pipeline.yaml",
     overrides: Overrides = None,
+    quick: Quick = False,
     only: Only = None,
     jobs: Jobs = None,
     out: Out = None,
@@ -47,7 +48,7 @@ def run(
         from ..job import Request, run as run_job
         from .live import Live
 
-        loaded = load(path, overrides or [])
+        loaded = load(path, overrides or [], quick)
         check_references(loaded)
         request = Request(
             loaded,

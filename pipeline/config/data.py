@@ -87,6 +87,9 @@ class Splits(Options):
             "fault"
         ),
     ] = "warn"
+    limit: Annotated[
+        int | None, Field(ge=1, description="items of each split at most, evenly spread; for a quick trial")
+    ] = None
     transforms: Annotated[Transforms, Field(description="select, resample, truncate, window, normalise")] = ()
 
     @model_validator(mode="after")

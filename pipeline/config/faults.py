@@ -225,7 +225,7 @@ class Translator:
 
     def faults(self, limit: int, before: Sequence[Fault] = ()) -> list[Fault]:
         """The faults in file order, overrides last; ``before`` are those of the YAML itself, already placed."""
-        placed = [(_mark_of(fault.where, self.file), fault) for fault in before]
+        placed = [(place_of(fault.where, self.file), fault) for fault in before]
         taken = {mark for mark, _ in placed}
         placed += [(mark, fault) for mark, fault in self.found.values() if mark not in taken]
         ordered = [fault for _, fault in sorted(placed, key=lambda pair: pair[0])]
@@ -257,6 +257,13 @@ def _advice(node: Node | None, shape: Shape) -> str:
     return ""
 
 
-def _mark_of(where: str, file: str) -> Mark:
-    place = where.removeprefix(f"{file}:").split("  ")[0].split(":")
-    return Mark(int(place[0]), int(place[1])) if where != file and len(place) == 2 else Mark(1, 1)
+def place_of(where: str, file: str) -> Mark:
+    """Where in the file a fault says that it is; behind its end for one of an override.
+
+    >>> place_of("p.yaml:3:7  seed", "p.yaml") < place_of("--set seed=x  seed", "p.yaml")
+    True
+    """
+    if not where.startswith(f"{file}:"):
+        return Mark(1, 1) if where == file else Mark(1 << 30, 1)
+    line, column = where.removeprefix(f"{file}:").split("  ")[0].split(":")[:2]
+    return Mark(int(line), int(column))

@@ -155,7 +155,7 @@ def as_markdown() -> str:
 `compress explain students.tcn` prints the same in a terminal, `compress schema` prints it for editors, and
 `compress check` finds every fault of a file at once. YAML is read as version 1.2: `no` is a text and `1e-3` a number.
 Anchors, aliases, tags, merge keys and repeated keys are refused. Any value can be changed for one call:
-`--set distill.losses[0].temperature=4`.
+`--set distill.losses[0].temperature=4`. `--quick` changes those that the section `quick` names.
 """
     shown: dict[type[BaseModel], str] = {}
     parts = [head]

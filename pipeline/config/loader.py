@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from ..errors import ConfigError, EnvironmentFault, Fault
 from . import as_run, overrides as overriding
 from .document import MAX_BYTES, MAX_FAULTS, Node, decode, parse
-from .faults import Translator, dotted, locate
+from .faults import Translator, dotted, locate, place_of
 from .nearest import nearest
 from .pipeline import PipelineConfig
 from .relations import check_relations
@@ -28,7 +28,7 @@ class Loaded:
         folder: where it lies; relative paths in it start here.
         file: its name as the user wrote it, for messages.
         positions: dotted path to (line, column), both from 1, of every value of the file.
-        overrides: the ``--set`` texts that were applied.
+        overrides: the ``--set`` texts that were applied, those of the section ``quick`` first where it was asked for.
         overridden: dotted path to the ``--set`` text that its value came from.
     """
 
@@ -57,12 +57,13 @@ class Loaded:
         return as_run.written(self.text, self.overrides)
 
 
-def load(path: str | Path, overrides: Sequence[str] = ()) -> Loaded:
+def load(path: str | Path, overrides: Sequence[str] = (), quick: bool = False) -> Loaded:
     """Read and check a pipeline file.
 
     Args:
         path: the YAML file; messages show it as given.
         overrides: ``path=value`` texts, applied in order.
+        quick: first do what the section ``quick`` says. It is checked in any case.
 
     Raises:
         ConfigError: with every fault of the file and the overrides, in file order.
@@ -72,7 +73,7 @@ def load(path: str | Path, overrides: Sequence[str] = ()) -> Loaded:
     text = decode(_read(Path(path), file), file)
     if isinstance(text, Fault):
         raise ConfigError(text)
-    return _checked(text, file, Path(path).absolute().parent, overrides)
+    return _checked(text, file, Path(path).absolute().parent, overrides, quick)
 
 
 def reread(text: str, file: str, folder: Path, overrides: Sequence[str] = ()) -> Loaded:
@@ -91,7 +92,7 @@ def reread(text: str, file: str, folder: Path, overrides: Sequence[str] = ()) ->
     return _checked(own, file, folder, [*applied, *overrides])
 
 
-def _checked(text: str, file: str, folder: Path, overrides: Sequence[str]) -> Loaded:
+def _checked(text: str, file: str, folder: Path, overrides: Sequence[str], quick: bool = False) -> Loaded:
     root, faults = parse(text, file)
     if root is None and not faults:
         raise ConfigError(Fault("config.empty", file, "is empty", "", "make one with: compress init"))
@@ -101,8 +102,21 @@ def _checked(text: str, file: str, folder: Path, overrides: Sequence[str]) -> Lo
         hint = "the first line could be:  name: my-model"
         got = root.shown()
         raise ConfigError([*faults, Fault("config.type", f"{file}:1:1", "must be a mapping of options", got, hint)])
+    if quick and not root.content.get("quick"):
+        hint = "write one, for example:  quick: {data.limit: 300, teacher.train.epochs: 2}"
+        raise ConfigError([*faults, Fault("config.no-quick", file, "has no section quick", "", hint)])
+    other = None if quick or "quick" not in root.content else deepcopy(root)
+    misled = overriding.apply_quick(root, file) if quick else []
+    texts = (*(overriding.quick_texts(root) if quick else ()), *overrides)
     rejected = [fault for override in overrides for fault in overriding.apply(root, override)]
-    config = _validate(root, file, faults, rejected)
+    config, found = _validate(root, file, [*faults, *misled])
+    found += rejected
+    if other is not None:  # what nobody asked for now may be asked for tomorrow
+        misled = overriding.apply_quick(other, file)
+        _, more = _validate(other, file, [*faults, *misled])
+        found = _in_order([*found, *(fault for fault in more if fault not in found)][: MAX_FAULTS + 1], file)
+    if found or config is None:
+        raise ConfigError(found)
     places = list(_places(root, ()))
     return Loaded(
         config=config,
@@ -110,7 +124,7 @@ def _checked(text: str, file: str, folder: Path, overrides: Sequence[str]) -> Lo
         folder=folder,
         file=file,
         positions={dotted(where): (node.mark.line, node.mark.column) for where, node in places},
-        overrides=tuple(overrides),
+        overrides=texts,
         overridden={dotted(where): node.override for where, node in places if node.override},
     )
 
@@ -133,8 +147,8 @@ def _read(path: Path, file: str) -> bytes:
         raise EnvironmentFault(Fault("environment.unreadable", file, f"cannot be read: {reason}")) from None
 
 
-def _validate(root: Node, file: str, faults: list[Fault], rejected: list[Fault]) -> PipelineConfig:
-    """The configuration, or every fault: of the YAML, of the values, of their relations, of the overrides."""
+def _validate(root: Node, file: str, faults: list[Fault]) -> tuple[PipelineConfig | None, list[Fault]]:
+    """The configuration where there is one, and every fault: of the YAML, of the values, of their relations."""
     translator = Translator(root, file, PipelineConfig)
     config: PipelineConfig | None = None
     data = root.plain()
@@ -151,10 +165,12 @@ def _validate(root: Node, file: str, faults: list[Fault], rejected: list[Fault])
                 break
             data = mended
     check_relations(root, data, translator)
-    found = translator.faults(MAX_FAULTS, before=faults) + rejected
-    if found or config is None:
-        raise ConfigError(found)
-    return config
+    return config, translator.faults(MAX_FAULTS, before=faults)
+
+
+def _in_order(faults: list[Fault], file: str) -> list[Fault]:
+    """As they stand in the file; those of ``--set`` come last, as they were."""
+    return sorted(faults, key=lambda fault: place_of(fault.where, file))
 
 
 def _mend(data: dict[str, Any], details: Sequence[Any]) -> dict[str, Any] | None:

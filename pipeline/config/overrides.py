@@ -1,6 +1,11 @@
-"""``--set distill.losses[0].temperature=4``: change one value before the file is checked."""
+"""``--set distill.losses[0].temperature=4``: change one value before the file is checked.
 
+The section ``quick`` is a list of such changes that the file itself brings along.
+"""
+
+import json
 import re
+from copy import deepcopy
 from dataclasses import replace
 
 from ..errors import Fault
@@ -27,8 +32,40 @@ def apply(root: Node, override: str) -> list[Fault]:
         return [replace(fault, where=origin) for fault in faults]
     node = value if value is not None else Node(None, Mark(1, 1))
     _mark_all(node, origin)
-    steps: list[str | int] = [int(index) if index else key for key, index in _STEP.findall(path)]
-    return _put(root, steps, node, origin)
+    return _put(root, _steps(path), node, origin, Node({}, Mark(1, 1), override=origin))
+
+
+def apply_quick(root: Node, file: str) -> list[Fault]:
+    """Do what the section ``quick`` says. A fault of a value points at its line there. Returns those of the paths."""
+    quick = root.content.get("quick") if isinstance(root.content, dict) else None
+    if quick is None or not isinstance(quick.content, dict):
+        return []  # its type is for the check of the whole file
+    faults: list[Fault] = []
+    for path, node in quick.content.items():
+        mark = quick.keys.get(path, node.mark)
+        origin = f"{node.override or f'{file}:{mark.line}:{mark.column}'}  quick.{path[:120]}"
+        if not _PATH.fullmatch(path) or path.split(".")[0] == "quick":
+            hint = "for example:  teacher.train.epochs: 2"
+            faults.append(Fault("config.override", origin, "must be the path of another value", "", hint))
+        else:
+            faults += _put(root, _steps(path), deepcopy(node), origin, Node({}, mark, override=node.override))
+    return faults
+
+
+def quick_texts(root: Node) -> tuple[str, ...]:
+    """The changes of ``quick`` as ``--set`` texts, so that a run can be told without the switch.
+
+    >>> root = Node({"quick": Node({"data.limit": Node(300, Mark(1, 1))}, Mark(1, 1))}, Mark(1, 1))
+    >>> quick_texts(root)
+    ('data.limit=300',)
+    """
+    quick = root.content.get("quick") if isinstance(root.content, dict) else None
+    content = quick.content if quick is not None and isinstance(quick.content, dict) else {}
+    return tuple(f"{path}={json.dumps(node.plain(), ensure_ascii=False)}" for path, node in content.items())
+
+
+def _steps(path: str) -> list[str | int]:
+    return [int(index) if index else key for key, index in _STEP.findall(path)]
 
 
 def _mark_all(node: Node, origin: str) -> None:
@@ -38,7 +75,8 @@ def _mark_all(node: Node, origin: str) -> None:
         _mark_all(child, origin)
 
 
-def _put(node: Node, steps: list[str | int], value: Node, origin: str) -> list[Fault]:
+def _put(node: Node, steps: list[str | int], value: Node, origin: str, blank: Node) -> list[Fault]:
+    """``blank`` is what a section that is not there yet looks like."""
     done = ""
     while True:
         if isinstance(node.content, dict) and isinstance(steps[0], str):
@@ -53,7 +91,7 @@ def _put(node: Node, steps: list[str | int], value: Node, origin: str) -> list[F
                     whole = f"{done}.{key}" if done else key
                     rule = f"goes into a list that the file does not write: {whole}"
                     return [Fault("config.override", origin, rule, "", f"set the whole list:  --set {whole}=[…]")]
-                node.content[key] = Node({}, Mark(1, 1), override=origin)
+                node.content[key] = replace(blank, content={}, keys={})
             done = f"{done}.{key}" if done else key
             node = node.content[key]
         elif isinstance(node.content, list) and isinstance(steps[0], int):

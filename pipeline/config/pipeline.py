@@ -19,7 +19,7 @@ from .data import DataSource
 from .distill import Distill
 from .export import Export
 from .measured import unmeasured
-from .options import Distinct, Options, Slug, Written, reject
+from .options import JSON, Distinct, Options, Slug, Written, reject
 from .parity import Parity
 from .regression import Regression
 from .report import ReportOptions
@@ -71,6 +71,14 @@ class PipelineConfig(Options):
     ] = None
     report: Annotated[ReportOptions, Field(description="which files are written")] = ReportOptions()
     compute: Annotated[Compute, Field(description="what the run may use of this machine")] = Compute()
+    quick: Annotated[
+        dict[str, JSON],
+        Field(
+            default_factory=dict,
+            description="other values for a trial of minutes, by their paths; done by --quick, before --set",
+            examples=[{"data.limit": 300, "teacher.train.epochs": 2}],
+        ),
+    ]
 
     @field_validator("students", mode="after")
     @classmethod
@@ -99,4 +107,4 @@ class PipelineConfig(Options):
 
     @model_serializer(mode="wrap")
     def _only_what_is_set(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        return {name: value for name, value in handler(self).items() if name != "regression" or value is not None}
+        return {name: value for name, value in handler(self).items() if value or name not in ("regression", "quick")}

@@ -30,7 +30,7 @@ def check_relations(root: Node, data: dict[str, Any], translator: Translator) ->
         translator: takes the faults.
     """
     for path, before, node in islice(_repeated(root, ()), MAX_DETAILS):
-        if path[0] in PipelineConfig.model_fields:
+        if path[0] in PipelineConfig.model_fields and path[0] != "quick":
             translator.add(path, "config.duplicate-value", f"repeats [{before}]", node.shown(), "keep one of the two")
     for name, other in _same_but_for_case(data.get("students")):
         hint = "they become folders, which some systems cannot tell apart"

@@ -142,11 +142,21 @@ class _Loading:
             parts[name] = made = (
                 windowed(part, window["length"], window["stride"], room) if window else shortened(part, room)
             )
+            parts[name] = made = self._limited(name, made)
             if not len(made):
                 need = f"{(window['length'] if window else 1) + room:,} frames"
                 where = f"{self.raw.name}  {name} split"
                 self.found.fault("empty", where, f"must hold a stretch of at least {need}", "none")
         return parts
+
+    def _limited(self, name: str, part: Stretches) -> Stretches:
+        """At most ``data.limit`` of them, evenly spread over all."""
+        limit, count = self.options.get("limit"), len(part)
+        if limit is None or count <= limit:
+            return part
+        text = f"data.limit keeps {limit:,} of {counted(count, 'item')} of the {name} split."
+        self.found.finding("info", "data", text)
+        return part.select(np.arange(limit) * count // limit)
 
     def _assemble(self, answered: Answers, splits: Splits, parts: Mapping[str, Stretches]) -> Dataset:
         """The splits over the stored frames, their normalisation, and what a reader should know about both."""

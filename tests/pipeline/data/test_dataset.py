@@ -144,3 +144,19 @@ def test_damaged_files_are_refused(small: Make, options: Make, tmp_path: Path) -
     missing = {name: path for name, path in files(folder).items() if name != "test.targets.npy"}
     with pytest.raises(InputRejected, match="must be a whole stored data set"):
         Dataset.read(missing)
+
+
+def test_a_limit_spreads_over_each_split(small: Make, options: Make, tmp_path: Path) -> None:
+    np.savez(tmp_path / "speech.npz", **small())
+    whole, some = load_source(options(), tmp_path, 7), load_source(options(limit=4), tmp_path, 7)
+    assert [len(some.split(name)) for name in ("train", "validation", "test")] == [4, 4, 4]
+    for name in ("train", "validation", "test"):
+        one, other = whole.split(name), some.split(name)
+        kept = np.arange(4) * len(one) // 4
+        assert other.starts.tolist() == one.starts[kept].tolist()
+        assert other.labels.tolist() == one.labels[kept].tolist()
+    told = [finding["text"] for finding in some.findings if "data.limit" in finding["text"]]
+    assert told[0] == "data.limit keeps 4 of 14 items of the train split."
+    assert len(told) == 2  # validation has no more than that
+    many = load_source(options(limit=1000), tmp_path, 7)
+    assert (many.digest(), many.findings) == (whole.digest(), whole.findings)
