@@ -86,8 +86,8 @@ def words(folder: Path) -> None:
 def tagged(conllu: str) -> str:
     """FORM, UPOS and XPOS of every syntactic word of a CoNLL-U text.
 
-    >>> tagged("# text\\n1-2\\tcan't\\t_\\n1\\tca\\tcan\\tAUX\\tMD\\t_\\n2\\tn't\\tnot\\tPART\\tRB\\t_\\n\\n")
-    'ca\\tAUX\\tMD\\nn\\'t\\tPART\\tRB\\n\\n'
+    >>> tagged("# text\\n1-2\\tcannot\\t_\\n1\\tcan\\tcan\\tAUX\\tMD\\n2\\tnot\\tnot\\tPART\\tRB\\n\\n")
+    'can\\tAUX\\tMD\\nnot\\tPART\\tRB\\n\\n'
     """
     lines = []
     for line in conllu.splitlines():

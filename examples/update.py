@@ -59,8 +59,8 @@ def filled(page: str, other: str, body: str) -> str:
     >>> filled("a\\n<!-- results -->\\nold\\n<!-- /results -->\\nb\\n", "", "new")
     'a\\n<!-- results -->\\n\\nnew\\n\\n<!-- /results -->\\nb\\n'
     """
-    mark = re.escape(f"results: {other}" if other else "results")
-    found = re.compile(rf"(<!-- {mark} -->\n).*?(<!-- /results -->)", re.DOTALL)
+    mark = f"results: {other}" if other else "results"
+    found = re.compile(rf"(<!-- {re.escape(mark)} -->\n).*?(<!-- /results -->)", re.DOTALL)
     if len(found.findall(page)) != 1:
         sys.exit(f"the page must have the mark <!-- {mark} --> once")
     return found.sub(lambda match: f"{match[1]}\n{body}\n\n{match[2]}", page)

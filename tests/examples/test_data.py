@@ -1,4 +1,4 @@
-"""The examples' data as the YAML of each loads them: the splits that the pages claim, and figures that others published.
+"""The examples' data as the YAML of each loads them: the splits that the pages claim, and figures of others.
 
 The configuration is read without the task: what each wants of its data stands here.
 """
