@@ -75,8 +75,9 @@ class Normalise(Options):
     by: Annotated[
         Literal["channel", "window", "none"],
         Field(
-            description="channel: each channel's mean and deviation over the training frames; window: those of the "
-            "window itself, for series that drift; none: features as they are"
+            description="channel: each channel's mean and deviation over the training frames; window: then those of "
+            "the window itself, for series that drift (such a network reads whole windows and has no streaming form); "
+            "none: features as they are"
         ),
     ] = "channel"
 

@@ -171,7 +171,7 @@ class _Loading:
             checks.note_lost_detail(raw, scan, found)
             checks.note_constant(raw, constant(seen), found)
             mean, std = mean_std(self._of_front(seen, parts))
-        if self.steps.get("normalise", {}).get("by", "channel") != "channel":
+        if self.steps.get("normalise", {}).get("by") == "none":  # by window comes behind the constants of training
             mean, std = np.zeros_like(mean), np.ones_like(std)
         if not in_time(self.options):
             policy = self.options.get("duplicates", "warn")

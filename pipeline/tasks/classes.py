@@ -53,7 +53,7 @@ def calibration_error(logits: Array, targets: Array) -> float:
     from torchmetrics.functional.classification import multiclass_calibration_error
 
     probabilities = torch.from_numpy(np.exp(log_softmax(logits)))
-    truth = torch.from_numpy(np.asarray(targets, np.int64))
+    truth = torch.from_numpy(np.array(targets, np.int64))  # a copy: torch takes no array that is read-only
     return float(multiclass_calibration_error(probabilities, truth, logits.shape[1], n_bins=_BINS, norm="l1"))
 
 
