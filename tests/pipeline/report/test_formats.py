@@ -310,3 +310,34 @@ assert not heavy, heavy
 
 def test_importing_the_renderers_is_light() -> None:
     subprocess.run([sys.executable, "-c", LIGHT], check=True, timeout=60)
+
+
+def test_a_teacher_of_which_nothing_is_known_renders_everywhere(foreseen: Report) -> None:
+    alone = foreseen.model_copy(update={"teacher_quality": None})
+    for render in RENDERERS.values():
+        assert render(alone)
+    assert "teacher without a file" in html.render(alone)
+    assert "soft.npz" in summary.render(alone)
+
+
+def test_a_report_of_the_first_versions_is_still_read(report: Report) -> None:
+    """Fields that came later have defaults which say what was meant then."""
+    plain = json.loads(as_json.render(report))
+    later = {"better", "unit", "blocks", "others", "confusion", "curve", "threshold"}
+
+    def older(value: object) -> object:
+        if isinstance(value, list):
+            return [older(one) for one in value]
+        if not isinstance(value, dict):
+            return value
+        kept = {key: older(one) for key, one in value.items()}
+        return {key: one for key, one in kept.items() if key not in later or "split" not in value}
+
+    old = older(plain)
+    assert isinstance(old, dict)
+    for name in ("teacher_quality", "teacher_reason", "validation_metric"):
+        del old[name]
+    found = Report.model_validate(old)
+    assert found.teacher is not None
+    assert (found.teacher.quality.better, found.teacher.quality.unit) == ("higher", "share")
+    assert terminal.render(found) == terminal.render(report)
