@@ -58,7 +58,8 @@ def load_source(
     folder = folder.resolve()
     sink = from_options(into.resolve(), options, kind_of(options), times=in_time(options))
     try:
-        raw, digest = source(options["source"]).read({**options, "wanted": wanted["kind"]}, folder, sink)
+        known = {"wanted": wanted["kind"], "commit": (expected or {}).get("commit")}
+        raw, digest = source(options["source"]).read({**options, **known}, folder, sink)
     finally:
         frames = sink.close()
     if raw.features is not None:
