@@ -95,9 +95,11 @@ def _origin(data: "DataSource") -> str:
         return data.name
     if data.source == "python":
         return data.entry
+    if data.source == "huggingface" and data.hub is not None:
+        return f"{data.hub}{f'/{data.subset}' if data.subset else ''} at {data.revision}"
     given = data.path
-    if isinstance(given, str):
-        return given
+    if given is None or isinstance(given, str):
+        return given or ""
     files = given if isinstance(given, tuple) else (given.train, given.validation, given.test)
     return ", ".join(str(part) for part in files if part)
 

@@ -21,7 +21,13 @@ _DATA = {
     "data.arguments": Code("The user's function does not take its arguments.", "Follow its signature."),
     "data.user-code": Code("The user's function raised an error.", "Mend it at the line in the message."),
     "data.no-library": Code("The package that reads this source is not installed.", "Install `seqpress[data]`."),
-    "data.unknown-name": Code("sktime carries no data set of that name.", "Take the nearest name in the message."),
+    "data.offline": Code(
+        "The hub gives no answer, and the cache does not hold the data.",
+        "Connect once and plan again, or fetch the files and name their folder: data.path.",
+    ),
+    "data.unknown-name": Code(
+        "sktime, or the hub, has no data set of that name.", "Take the name in the message, or log in."
+    ),
     "data.layout": Code("The source does not have the documented arrays or fields.", "Follow docs/data.md."),
     "data.shape": Code("An item is not a (frames, channels) array.", "Give every item two axes, time first."),
     "data.dtype": Code("An array holds something else than real numbers.", "Convert it to floats or integers."),

@@ -171,10 +171,37 @@ class TableData(Files, Columns):
 
 
 class HuggingfaceData(Columns):
-    """A folder of Parquet or Arrow files, as data sets of the Hugging Face hub are kept; their names say the split."""
+    """Parquet or Arrow files as data sets of the Hugging Face hub are kept; their names say the split."""
 
     source: Literal["huggingface"]
-    path: Annotated[Text, Field(description="the folder, relative to that of the YAML file", examples=["digits"])]
+    path: Annotated[
+        Text | None, Field(description="a folder of such files, relative to that of the YAML file", examples=["digits"])
+    ] = None
+    hub: Annotated[
+        str | None,
+        Field(
+            pattern=r"^[\w.-]+/[\w.-]+$",
+            description="instead of path: a data set of the hub; its files go into the cache of huggingface_hub",
+            examples=["owner/name"],
+        ),
+        Words("'owner/name', as the hub has it"),
+    ] = None
+    revision: Annotated[
+        Text,
+        Field(
+            description="of hub: a commit, which never changes, or a branch or tag, whose commit is looked up when the "
+            "run is planned; refs/convert/parquet: the hub's own conversion of other formats"
+        ),
+    ] = "main"
+    subset: Annotated[Text | None, Field(description="of hub: the folder of one of several subsets")] = None
+
+    @model_validator(mode="after")
+    def _from_one_place(self) -> "HuggingfaceData":
+        if (self.path is None) == (self.hub is None):
+            raise reject("config.conflict", "must have one of path and hub")
+        if self.hub is None and {"revision", "subset"} & self.model_fields_set:
+            raise reject("config.conflict", "must have hub where it has revision or subset")
+        return self
 
 
 class CsvData(TableData):

@@ -62,7 +62,8 @@ def load_source(
         sink = from_options(into.resolve(), options, kind, times, wanted, own)
         try:
             asked = "tag" if wanted["kind"] in TAGGED else wanted["kind"]
-            raw, digest = source(options["source"]).read({**options, "wanted": asked}, folder, sink)
+            known = {"wanted": asked, "commit": (expected or {}).get("commit")}
+            raw, digest = source(options["source"]).read({**options, **known}, folder, sink)
         finally:
             frames = sink.close()
     digest |= step_digest(options, folder)

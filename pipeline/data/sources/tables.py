@@ -38,7 +38,7 @@ _TEXTS = ("id", "label", "group", "split")
 
 def read(options: Mapping[str, Any], folder: Path, sink: Sink) -> tuple[Raw, dict[str, Any]]:
     """All rows of the files, chunk by chunk."""
-    _require_arrow()
+    require_arrow()
     import pyarrow as pa
 
     paths = expand(options["path"], folder)
@@ -73,11 +73,11 @@ def read(options: Mapping[str, Any], folder: Path, sink: Sink) -> tuple[Raw, dic
 
 def digest(options: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     """SHA-256 of every file, in the order in which they are read."""
-    _require_arrow()
+    require_arrow()
     return {"files": [_sha256(path, options) for path in expand(options["path"], folder)]}
 
 
-def _require_arrow() -> None:
+def require_arrow() -> None:
     """Make sure that pyarrow is there, without importing it.
 
     Raises:

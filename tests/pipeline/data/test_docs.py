@@ -51,7 +51,7 @@ def test_every_code_is_documented_and_every_documented_code_exists() -> None:
     raised = set(re.findall(r'"(data\.[a-z-]+)", ', code))
     raised |= {f"data.{name}" for name in re.findall(r'\.fault\(\s*"([a-z-]+)"', code)}
     raised |= {f"data.{name}" for name in re.findall(r'return "(file|dtype)", "must', code)}
-    names = "path name entry source test validation arguments features units unit transforms folds missing"
+    names = "path hub subset name entry source test validation arguments features units unit transforms folds missing"
     options = {f"data.{name}" for name in names.split()}
     documented = set(re.findall(r"`(data\.[a-z-]+)`", TEXT)) - (options - {"data.arguments"})
     assert raised - options | {"data.arguments"} == documented | {"data.stored"}
