@@ -101,7 +101,7 @@ def test_chorales_are_the_usual_split(file, tunes, steps, load):
 def test_engine_wear_is_the_same_every_time_and_no_engine_is_twice(load, load_module):
     data, again = (load("engine_wear/pipeline.yaml", {"kind": "number"}) for _ in range(2))
     assert data.digest() == again.digest()
-    assert sizes(data) == [1200, 400, 300]
+    assert sizes(data) == [2400, 480, 300]
     left = np.concatenate([part.targets.array for part in (data.train, data.validation, data.test)])
     assert (left.min(), left.max()) == (1, 125)
     items = list(load_module("engine_wear", "simulate").load(train=3, validation=2, test=2, cuts=2, seed=1))
