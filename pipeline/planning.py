@@ -206,7 +206,7 @@ class _Planner:
         distilled = arm.kind == "distilled"
         options = {
             "network": self._network(section, self._modules(section, f"students.{arm.student}.python")),
-            "losses": self._losses() if distilled else [],
+            "losses": [one for one in self._losses() if distilled or one.get("needs_teacher") is False],
             "train": self.config.distill.train.model_dump(mode="json"),
             "seed": arm.seed,
             "placement": self.placement,
@@ -281,7 +281,11 @@ class _Planner:
 
     def _evaluate(self, name: str, model: str, **more: str) -> Task:
         inputs = {"data": "data", "model": model, **more}
-        options = {"task": self.asked}
+        expected = {
+            name: entry_digest(name, self.folder, f"task.metrics[{index}]")
+            for index, name in enumerate(self.config.task.metrics)
+        }
+        options = {"task": self.asked} | ({"expected": expected} if expected else {})
         return self._task(name, "evaluate", options, inputs, (*_RUNTIME, *_QUALITY), domain=self.domain, weight=0.2)
 
     def _select(self, student: str) -> Task:

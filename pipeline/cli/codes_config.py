@@ -106,6 +106,10 @@ CONFIG = {
         "A limit is set on something that the same file switches off: the steps of a stream, or the peak memory.",
         "Switch on what the message names, or delete the limit.",
     ),
+    "config.causal": Code(
+        "A network that sees later frames is to foresee them.",
+        "Take bidirectional out, or write causal: true for a transformer.",
+    ),
     "config.metric": Code(
         "A budget is set on a metric that the task of this file does not have.",
         "Take one of the metrics that the message lists, or delete the budget.",

@@ -57,6 +57,8 @@ def entries(config: PipelineConfig) -> Iterator[tuple[str, str]]:
     for index, step in enumerate(config.data.transforms):
         if isinstance(step, Own):
             yield f"data.transforms[{index}].entry", step.entry
+    for index, metric in enumerate(config.task.metrics):
+        yield f"task.metrics[{index}]", metric
     if isinstance(config.teacher, PythonEntry):
         yield "teacher.python", config.teacher.python
     for name, student in config.students.items():

@@ -35,6 +35,9 @@ def check_relations(root: Node, data: dict[str, Any], translator: Translator) ->
     for name, other in _same_but_for_case(data.get("students")):
         hint = "they become folders, which some systems cannot tell apart"
         translator.add(("students", name), "config.name", f"differs from {other} only in case", "", hint, key=True)
+    for path, what in _reads_ahead(data):
+        hint = "it would see what it is asked for; take a causal one"
+        translator.add(path, "config.causal", "must be causal for this task", what, hint, key=True)
     for found in _never_measured(data):
         translator.add(found.path, found.code, found.rule, found.got, found.hint, key=True)
 
@@ -60,6 +63,25 @@ def _same_but_for_case(students: Any) -> Iterator[tuple[str, str]]:
     for name in students if isinstance(students, dict) else ():
         if folded.setdefault(name.lower(), name) != name:
             yield name, folded[name.lower()]
+
+
+def _reads_ahead(data: dict[str, Any]) -> Iterator[tuple[Path, str]]:
+    """Networks that see later frames, where the later frames are the answer."""
+    given = data.get("task")
+    task = given if isinstance(given, dict) else {"kind": given}
+    forecast = task.get("kind") == "anomaly" and task.get("method", "forecast") == "forecast"
+    if task.get("kind") != "next-step" and not forecast:
+        return
+    students = data.get("students")
+    sections: list[tuple[Path, Any]] = [(("teacher",), data.get("teacher"))]
+    sections += [(("students", name), one) for name, one in students.items()] if isinstance(students, dict) else []
+    for path, section in sections:
+        if not isinstance(section, dict):
+            continue
+        if section.get("bidirectional") is True:
+            yield (*path, "bidirectional"), "bidirectional"
+        elif section.get("architecture") == "transformer" and section.get("causal") is not True:
+            yield (*path, "architecture"), "a transformer without causal: true"
 
 
 def _never_measured(data: dict[str, Any]) -> Iterator[Unmeasured]:

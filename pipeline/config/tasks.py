@@ -4,6 +4,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
+from .brought import EntryPoint
 from .options import BareTag, Distinct, Options, Text, reject
 
 ClassWeights = Annotated[
@@ -23,6 +24,15 @@ def _rising(levels: tuple[float, ...]) -> tuple[float, ...]:
 
 class Kind(Options):
     """What every task shares."""
+
+    metrics: Annotated[
+        tuple[EntryPoint, ...],
+        Distinct,
+        Field(
+            description="functions of your own, module:function, of outputs and targets: shown beside the task's own",
+            examples=[["my_metrics:largest_error"]],
+        ),
+    ] = ()
 
     #: Whether its answers are of the whole sequence, of each frame, or of the frames that follow.
     answers: ClassVar[Literal["sequence", "frame", "horizon"]] = "sequence"

@@ -16,7 +16,8 @@ from .reading import read
 
 
 def run(given: Mapping[str, Artifact], options: Mapping[str, Any], into: Path, context: Context) -> Outcome:
-    """Inputs: ``data`` and, for the distilled arm, ``outputs``. Options: ``network``, ``losses`` (empty for a control),
+    """Inputs: ``data`` and, for the distilled arm, ``outputs``. Options: ``network``, ``losses`` (of a control those
+    that need no teacher, beside the hard labels),
     ``train``, ``seed``, ``task``, ``reads``, ``placement``.
 
     Both arms of one seed start from the same weights and see the same batches, so that they can be compared in pairs.
@@ -25,12 +26,11 @@ def run(given: Mapping[str, Artifact], options: Mapping[str, Any], into: Path, c
     task = reading.task
     how, folder = training.settings(options["train"]), training.folder_of(context)
     network, specification = training.build(reading, options["network"], options["seed"], folder)
-    if options["losses"]:
-        terms = build_terms(options["losses"], task, how.label_smoothing, folder)
+    terms, teacher = build_terms(options["losses"], task, how.label_smoothing, folder), None
+    if "outputs" in given:
         teacher = np.load(given["outputs"] / OUTPUTS, mmap_mode="r", allow_pickle=False)
     else:
-        terms = [Term(hard_labels(task, how.label_smoothing), 1.0, needs_teacher=False)]
-        teacher = None
+        terms = [Term(hard_labels(task, how.label_smoothing), 1.0, needs_teacher=False), *terms]
     history = training.train_network(
         network,
         training.split(reading, reading.data.train, teacher),

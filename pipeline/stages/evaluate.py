@@ -12,6 +12,7 @@ from ...benchmarks.predict import NotFinite
 from ..data.dataset import Dataset
 from ..engine.task import Artifact, Context, Outcome
 from ..errors import Fault, StageFailed
+from ..own.metric import own_metric
 from ..tasks.contract import Measured, Task
 from ..tasks.registry import task as make_task
 from .predicting import Answered, answered, threshold_of
@@ -22,7 +23,7 @@ OUTPUTS, PARTS, PREDICTED = "outputs.npy", "parts.npy", "predicted.npy"
 
 def run(given: Mapping[str, Artifact], options: Mapping[str, Any], into: Path, context: Context) -> Outcome:
     """Inputs: ``data``, ``model``, and ``float``: the evaluation of the float file that a quantized one was made from.
-    Option: ``task``.
+    Options: ``task``, and ``expected``: digests of the user's own metrics by name.
 
     Files: ``outputs.npy`` float32, the real rows of all items end to end; ``parts.npy`` float64 (items, P), of which
     the metric is made; ``predicted.npy`` int64 (items,) where each has one class.
@@ -42,6 +43,9 @@ def run(given: Mapping[str, Artifact], options: Mapping[str, Any], into: Path, c
     if decided is not None:
         np.save(into / PREDICTED, decided, allow_pickle=False)
     facts = as_facts(task, task.measure(found.rows, found.targets, found.lengths), len(found.parts))
+    for name, expected in options.get("expected", {}).items():
+        own = own_metric(name, Path(context.local["folder"]), expected=expected)
+        facts["metrics"][name] = own(found.rows, found.targets)
     if "float" in given:
         facts["agreement"] = task.agreement(*_shared(given["float"], found))
     return Outcome(facts | {"threshold": threshold_of(model)})

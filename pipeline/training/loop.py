@@ -197,7 +197,7 @@ def evaluate(fabric: Fabric, model: nn.Module, split: Split, task: Task) -> tupl
         total, weight = total + found.item(), weight + counted.item()
         parts = task.validation_parts(*(one.cpu().numpy() for one in (answers, batch.targets, batch.inputs)))
         sums = sums + parts.sum(axis=0)
-    return total / weight, float(task.validation_value(sums))
+    return total / weight if weight else math.nan, float(task.validation_value(sums))
 
 
 @torch.no_grad()
