@@ -95,8 +95,6 @@ def _origin(data: "DataSource") -> str:
         return data.name
     if data.source == "python":
         return data.entry
-    if data.source == "huggingface":
-        return data.path or f"{data.hub} of the hub at {data.revision}"
     given = data.path
     if isinstance(given, str):
         return given

@@ -21,14 +21,7 @@ _DATA = {
     "data.arguments": Code("The user's function does not take its arguments.", "Follow its signature."),
     "data.user-code": Code("The user's function raised an error.", "Mend it at the line in the message."),
     "data.no-library": Code("The package that reads this source is not installed.", "Install `seqpress[data]`."),
-    "data.unknown-name": Code(
-        "Neither sktime nor the hub carries a data set of that name, or it has no such revision.",
-        "Take the nearest name in the message.",
-    ),
-    "data.not-fetched": Code(
-        "A set of the Hugging Face hub is not in the cache and cannot be fetched.",
-        "Connect, log in, or fetch it elsewhere as the message says.",
-    ),
+    "data.unknown-name": Code("sktime carries no data set of that name.", "Take the nearest name in the message."),
     "data.layout": Code("The source does not have the documented arrays or fields.", "Follow docs/data.md."),
     "data.shape": Code("An item is not a (frames, channels) array.", "Give every item two axes, time first."),
     "data.dtype": Code("An array holds something else than real numbers.", "Convert it to floats or integers."),

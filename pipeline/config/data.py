@@ -159,49 +159,11 @@ class TableData(Files, Columns):
     """A table, read by pyarrow in streams however large it is."""
 
 
-class HubSplits(Options):
-    """Names of splits in a set. Files of no name here are not read."""
-
-    train: Annotated[Text, Field(description="what the set calls the training split")] = "train"
-    validation: Annotated[Text | None, Field(description="the validation split; null: cut from training")] = None
-    test: Annotated[Text | None, Field(description="the test split; null: cut by data.test")] = None
-
-
 class HuggingfaceData(Columns):
-    """Parquet or Arrow files as Hugging Face data sets are kept: a folder of yours (path), or a set of the hub (hub).
-
-    A set of the hub is fetched into the cache of the huggingface_hub package, when a run is planned.
-    """
+    """A folder of Parquet or Arrow files, as data sets of the Hugging Face hub are kept; their names say the split."""
 
     source: Literal["huggingface"]
-    path: Annotated[
-        Text | None, Field(description="a folder, relative to that of the YAML file", examples=["digits"])
-    ] = None
-    hub: Annotated[
-        str | None,
-        Field(
-            pattern=r"^[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?$",
-            max_length=96,
-            description="a set of the hub",
-            examples=["owner/name"],
-        ),
-        Words("the name of a set, such as owner/name"),
-    ] = None
-    revision: Annotated[
-        Text, Field(description="of the hub: a branch, a tag, or the commit that the report names, which never changes")
-    ] = "main"
-    config: Annotated[Text | None, Field(description="of a set that has several: the folder of the one")] = None
-    splits: Annotated[
-        HubSplits | None, Field(description="which of the set's splits are ours; left out: those of the same names")
-    ] = None
-
-    @model_validator(mode="after")
-    def _one_place(self) -> "HuggingfaceData":
-        if (self.path is None) == (self.hub is None):
-            raise reject("config.conflict", "must have one of path and hub")
-        if self.hub is None and self.revision != "main":
-            raise reject("config.conflict", "must have a revision only with hub: a folder has none")
-        return self
+    path: Annotated[Text, Field(description="the folder, relative to that of the YAML file", examples=["digits"])]
 
 
 class CsvData(TableData):

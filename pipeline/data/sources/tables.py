@@ -43,29 +43,28 @@ def read(options: Mapping[str, Any], folder: Path, sink: Sink) -> tuple[Raw, dic
 
     paths = expand(options["path"], folder)
     found = Found()
-    shown = [_name(path, options) for path in paths]
-    name = shown[0] if len(paths) == 1 else f"{shown[0]} and {counted(len(paths) - 1, 'more file')}"
+    name = paths[0].name if len(paths) == 1 else f"{paths[0].name} and {counted(len(paths) - 1, 'more file')}"
     sink.exact = options["source"] == "csv"
     rows: LongRows | WideRows | NestedRows | None = None
     chosen: Chosen | None = None
-    for path, called in zip(paths, shown, strict=True):
+    for path in paths:
         try:
             names, numbers = _columns(path, options)
-            mine = choose(options, names, numbers, called, found)
+            mine = choose(options, names, numbers, path.name, found)
             if found.faults or mine is None:
                 raise InputRejected(found.faults)
             if chosen is not None and mine.features != chosen.features:
-                rule = f"must have the feature columns of {shown[0]}"
-                raise InputRejected(Fault("data.layout", called, rule, _difference(chosen, mine)))
+                rule = f"must have the feature columns of {paths[0].name}"
+                raise InputRejected(Fault("data.layout", path.name, rule, _difference(chosen, mine)))
             chosen = chosen or mine
             rows = rows or _LAYOUTS[options["layout"]](chosen, sink, options)
-            rows.file(called)
+            rows.file(path.name)
             for batch in _batches(path, options, chosen):
                 rows.add(batch)
         except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OSError) as error:
             said = str(error).splitlines()[0][:300]
             rule = f"must be a readable {options['source']} file"
-            raise InputRejected(Fault("data.file", called, rule, hint=said)) from error
+            raise InputRejected(Fault("data.file", path.name, rule, hint=said)) from error
     if rows is None or chosen is None:  # expand gives one at least
         raise AssertionError(name)
     raw = rows.finish(name, f"{options['source']} {name}")
@@ -89,13 +88,8 @@ def _require_arrow() -> None:
         raise EnvironmentFault(Fault("data.no-library", "data.source", rule, hint="pip install 'seqpress[columnar]'"))
 
 
-def _name(path: Path, options: Mapping[str, Any]) -> str:
-    """How messages call a file: those of a cache have names that say nothing."""
-    return str(options.get("shown", {}).get(str(path), path.name))
-
-
 def _sha256(path: Path, options: Mapping[str, Any]) -> str:
-    with open_regular(path, "data.path", _name(path, options)) as file:
+    with open_regular(path, "data.path", path.name) as file:
         return sha256(file)
 
 
@@ -109,7 +103,7 @@ def _columns(path: Path, options: Mapping[str, Any]) -> tuple[list[str], set[str
     """Column names of a file, and which of them hold numbers; of a csv the first block decides."""
     import pyarrow as pa
 
-    with open_regular(path, "data.path", _name(path, options)):
+    with open_regular(path, "data.path", path.name):
         schema = _schema(path, options)
     if options["layout"] == "nested":
         return list(schema.names), {

@@ -53,7 +53,6 @@ def test_every_code_is_documented_and_every_documented_code_exists() -> None:
     raised |= {f"data.{name}" for name in re.findall(r'\.fault\(\s*"([a-z-]+)"', code)}
     raised |= {f"data.{name}" for name in re.findall(r'return "(file|dtype)", "must', code)}
     names = "path name entry source test validation arguments features units unit transforms folds missing limit"
-    names += " hub revision config splits"
     options = {f"data.{name}" for name in names.split()}
     documented = set(re.findall(r"`(data\.[a-z-]+)`", TEXT)) - (options - {"data.arguments"})
     assert raised - options | {"data.arguments"} == documented | {"data.stored"}
