@@ -75,8 +75,8 @@ class Normalise(Options):
     by: Annotated[
         Literal["channel", "window", "none"],
         Field(
-            description="channel: each channel's mean and deviation over the training frames; window: then also by "
-            "those of the window itself, for series that drift; none: features as they are"
+            description="channel: each channel's mean and deviation over the training frames; window: those of the "
+            "window itself, for series that drift; none: features as they are"
         ),
     ] = "channel"
 

@@ -169,7 +169,7 @@ class _Loading:
             mean, std = mean_std(seen)
             checks.note_lost_detail(raw, scan, found)
             checks.note_constant(raw, constant(seen), found)
-        if self.steps.get("normalise", {}).get("by") == "none":
+        if self.steps.get("normalise", {}).get("by", "channel") != "channel":
             mean, std = np.zeros_like(mean), np.ones_like(std)
         if not in_time(self.options):
             policy = self.options.get("duplicates", "warn")

@@ -160,18 +160,3 @@ def test_a_limit_spreads_over_each_split(small: Make, options: Make, tmp_path: P
     assert len(told) == 2  # validation has no more than that
     many = load_source(options(limit=1000), tmp_path, 7)
     assert (many.digest(), many.findings) == (whole.digest(), whole.findings)
-
-
-def test_what_the_graph_subtracts(small: Make, options: Make, tmp_path: Path) -> None:
-    """Windows are brought to the training frames' scale first; only none leaves features as they are."""
-    np.savez(tmp_path / "speech.npz", **small())
-    channel, window, none = (
-        load_source(options(transforms=[{"kind": "normalise", "by": by}]), tmp_path, 7)
-        for by in ("channel", "window", "none")
-    )
-    np.testing.assert_array_equal(window.mean, channel.mean)
-    np.testing.assert_array_equal(window.std, channel.std)
-    assert (none.mean.tolist(), none.std.tolist()) == ([0, 0, 0], [1, 1, 1])
-    assert [one.device["normalise"] for one in (channel, window, none)] == [
-        {"by": "channel"}, {"by": "window"}, {"by": "none"}
-    ]  # fmt: skip

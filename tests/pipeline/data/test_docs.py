@@ -13,8 +13,7 @@ from seqpress.pipeline.data import load_source
 ROOT = Path(__file__).parents[3]
 TEXT = (ROOT / "docs" / "data.md").read_text(encoding="utf-8")
 PROGRAMS = dict(re.findall(r"```python\n# (\S+\.py)\n(.*?)```", TEXT, re.DOTALL))
-BLOCKS = [yaml.safe_load(block) for block in re.findall(r"```yaml\n(.*?)```", TEXT, re.DOTALL)]
-SECTIONS = [block["data"] for block in BLOCKS if "data" in block]
+SECTIONS = [yaml.safe_load(block)["data"] for block in re.findall(r"```yaml\n(.*?)```", TEXT, re.DOTALL)]
 
 
 @pytest.fixture
@@ -52,7 +51,7 @@ def test_every_code_is_documented_and_every_documented_code_exists() -> None:
     raised = set(re.findall(r'"(data\.[a-z-]+)", ', code))
     raised |= {f"data.{name}" for name in re.findall(r'\.fault\(\s*"([a-z-]+)"', code)}
     raised |= {f"data.{name}" for name in re.findall(r'return "(file|dtype)", "must', code)}
-    names = "path name entry source test validation arguments features units unit transforms folds missing limit"
+    names = "path name entry source test validation arguments features units unit transforms folds missing"
     options = {f"data.{name}" for name in names.split()}
     documented = set(re.findall(r"`(data\.[a-z-]+)`", TEXT)) - (options - {"data.arguments"})
     assert raised - options | {"data.arguments"} == documented | {"data.stored"}
