@@ -13,7 +13,8 @@ from seqpress.pipeline.data import load_source
 ROOT = Path(__file__).parents[3]
 TEXT = (ROOT / "docs" / "data.md").read_text(encoding="utf-8")
 PROGRAMS = dict(re.findall(r"```python\n# (\S+\.py)\n(.*?)```", TEXT, re.DOTALL))
-SECTIONS = [yaml.safe_load(block)["data"] for block in re.findall(r"```yaml\n(.*?)```", TEXT, re.DOTALL)]
+BLOCKS = [yaml.safe_load(block) for block in re.findall(r"```yaml\n(.*?)```", TEXT, re.DOTALL)]
+SECTIONS = [block["data"] for block in BLOCKS if "data" in block]
 
 
 @pytest.fixture
