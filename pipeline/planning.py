@@ -174,7 +174,7 @@ class _Planner:
         options = {"placement": self.placement, "task": self.asked} | more
         if isinstance(teacher, Architecture):
             options |= self._seen(teacher)
-        libraries = (*_TRAINING, *_RUNTIME[:-1])
+        libraries = _RUNTIME if "model" in source else _TRAINING
         inputs = {"data": "data", **source}
         return self._task(OUTPUTS, "outputs", options, inputs, libraries, domain=self.domain, weight=0.2)
 

@@ -63,6 +63,8 @@ class BareTag:
 
     def spell_out(self, value: object) -> object:
         """``"tagging"`` to ``{"kind": "tagging"}``; anything else as it is."""
+        if isinstance(value, dict):  # what comes from JSON stands behind this as Python's, where a list is no tuple
+            return {key: tuple(one) if isinstance(one, list) else one for key, one in value.items()}
         return {self.key: value} if isinstance(value, str) else value
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:

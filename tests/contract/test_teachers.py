@@ -18,7 +18,7 @@ from seqpress.pipeline.teachers.adopted import Ends, adopt
 from seqpress.pipeline.teachers.outputs import read_outputs
 from seqpress.pipeline.teachers.weights import fill, load_state
 from seqpress.pipeline.training import networks
-from toy_data import CLASSES, FEATURES, dataset
+from toy_data import CLASSES, FEATURES, TASK, dataset
 
 DATA = dataset()
 MANIFEST = Manifest("classification", DATA.labels, DATA.features, "", 0, False, None)
@@ -51,7 +51,7 @@ def build(hidden=8):
 def built_in():
     torch.manual_seed(3)
     section = {"architecture": "gru", "hidden": 8, "layers": 1, "bidirectional": False}
-    specification = networks.Specification.of(section | {"pooling": "mean", "dropout": 0.0}, FEATURES, CLASSES)
+    specification = networks.Specification.of(section | {"pooling": "mean", "dropout": 0.0}, TASK)
     return specification.network(DATA.mean, DATA.std).eval()
 
 

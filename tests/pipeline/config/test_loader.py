@@ -36,7 +36,7 @@ def test_the_file_at_the_root() -> None:
     }  # fmt: skip
     assert (config.teacher.train.epochs, config.teacher.weights) == (40, None)
     assert config.students["tcn-16"].parameters_kwargs() == {
-        "channels": 16, "levels": 3, "kernel": 3, "dropout": 0.0, "pooling": "mean",
+        "channels": 16, "levels": 3, "kernel": 3, "dropout": 0.0, "pooling": None,
     }  # fmt: skip
     assert [loss.model_dump() for loss in config.distill.losses] == [
         {"kind": "soft-targets", "temperature": 3, "weight": 0.7},

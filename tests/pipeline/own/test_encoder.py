@@ -13,6 +13,7 @@ from seqpress.pipeline.errors import ConfigError, InputRejected, StageFailed
 from seqpress.pipeline.own.encoder import build_encoder
 from seqpress.pipeline.own.entry import Entry
 from seqpress.pipeline.training import networks
+from toy_data import TASK
 
 GOOD = """
 import torch
@@ -50,11 +51,11 @@ def built(folder, text=GOOD, arguments=None, entry="my_net:build"):
 def test_it_is_trained_saved_exported_and_streamed_like_any_other(tmp_path):
     (tmp_path / "my_net.py").write_text(GOOD)
     section = {"architecture": "python", "python": "my_net:build", "arguments": {"hidden": 8}}
-    specification = networks.Specification.of(section | {"pooling": "mean", "dropout": 0.1}, inputs=5, classes=4)
+    specification = networks.Specification.of(section | {"pooling": "mean", "dropout": 0.1}, TASK)
     torch.manual_seed(1)
     network = specification.network(np.zeros(5), np.ones(5), tmp_path)
     networks.save(network, specification, tmp_path)
-    again, _ = networks.load(tmp_path / "model.safetensors", tmp_path / "network.json", tmp_path)
+    again = networks.load(tmp_path / "model.safetensors", tmp_path / "network.json", tmp_path)
     frames, lengths = torch.randn(3, 9, 5), torch.tensor([9, 4, 7])
     with torch.no_grad():
         logits = again(frames, lengths)

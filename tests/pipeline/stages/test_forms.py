@@ -128,9 +128,11 @@ def test_every_form_is_quantized_verified_and_shipped(stages, made, verified, fo
         assert bool(found["drift"]) == ("float32.step.onnx" in models.files)
     about = Manifest.read(onnx.load(models / "static-int8.onnx"))
     assert (about.recipe, about.output) == ("static-int8", Manifest.read(onnx.load(models / "float32.onnx")).output)
+    parts = stages.folder / "parts.npy"
+    np.save(parts, np.tile([0.00025, 2.0], (len(LENGTHS), 1)))
     evaluation = Artifact(
         "evaluation",
-        {},
+        {"parts.npy": parts},
         {"metric": "mse", "metrics": {"mse": 0.000125, "mae": None, "perplexity": 321.5}, "by_class": {}},
     )
     given = {
@@ -145,7 +147,7 @@ def test_every_form_is_quantized_verified_and_shipped(stages, made, verified, fo
     assert verify_bundle(folder) == []
     told = json.loads((folder / "manifest.json").read_text())
     assert {one["name"]: (one["value"], one["low"]) for one in told["metrics"]} == {
-        "mse": (0.000125, None),
+        "mse": (0.000125, 0.000125),
         "perplexity": (321.5, None),
     }
     assert len(told["preprocessing"]) == (not form.startswith(("tokens", "samples")))

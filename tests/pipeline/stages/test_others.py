@@ -55,7 +55,7 @@ def test_outputs_are_the_teachers_logits_item_by_item(stages, data, training):
     teacher = stages.run(teach, {"data": data}, weights=None, **training())
     done = stages.run(outputs, {"data": data, "teacher": teacher}, **ASKED)
     found = np.load(done / OUTPUTS)
-    network, _ = networks.load(teacher / files.WEIGHTS, teacher / files.SPECIFICATION)
+    network = networks.load(teacher / files.WEIGHTS, teacher / files.SPECIFICATION)
     train = dataset().train
     with torch.no_grad():
         for index in range(len(train)):
