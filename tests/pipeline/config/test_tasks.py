@@ -54,6 +54,7 @@ def test_classification_is_the_default(tmp_path: Path) -> None:
         "kind": "classification",
         "multilabel": False,
         "class_weights": "none",
+        "metrics": (),
     }
     topic = find("task")
     assert topic is not None
