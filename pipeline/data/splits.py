@@ -41,7 +41,8 @@ def assign(raw: Raw, labels: Labels | None, options: Mapping[str, Any], seed: in
         rest, validation = _cut(rest, raw, labels, options["validation"], seed, "validation", found)
     elif "test" not in own:
         rule = f"must be set, because {raw.name} has no test split of its own"
-        found.fault("no-test", "data.test", rule, hint="write under data:  test: {fraction: 0.2, by: class}")
+        by = _usual(options, labels)
+        found.fault("no-test", "data.test", rule, hint=f"write under data:  test: {{fraction: 0.2, by: {by}}}")
         return None
     elif "validation" in own:
         found.finding("info", "data", f"The validation split is {raw.name}'s own; data.validation was not used.")
@@ -97,7 +98,8 @@ def _cut(
         return pool, pool[:0]
     if len(pool) < 2:
         rule = f"needs at least 2 training items to hold some out, {raw.name} has {len(pool)}"
-        found.fault("too-few", f"data.{name}", rule)
+        hint = "cut it into windows, which are split in time: data.transforms: [{kind: window, length: 96}]"
+        found.fault("too-few", f"data.{name}", rule, hint=hint if by == "time" else "")
         return pool, pool[:0]
     if by == "class" and labels is not None:
         held = by_class(labels.codes[pool], fraction, order)
@@ -129,6 +131,12 @@ def _named(
     elif len(named) == len(there):
         found.fault("too-few", where, "must leave a group to train on", f"all {len(there)} of them")
     return np.isin(np.array(groups), np.array(named))
+
+
+def _usual(options: Mapping[str, Any], labels: Labels | None) -> str:
+    """How such data are mostly cut."""
+    windows = any(step["kind"] == "window" for step in options.get("transforms") or ())
+    return "class" if labels is not None else "time" if windows else "random"
 
 
 def in_time(options: Mapping[str, Any]) -> bool:
