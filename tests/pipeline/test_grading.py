@@ -135,3 +135,9 @@ def test_lower_may_be_better(distilled, control, word, sentence) -> None:
     assert found[0] == word
     assert found[1].startswith(sentence)
     assert verdict((None, None), control, MSE)[0] == "no control"
+
+
+def test_one_seed_tells_no_gain_from_chance() -> None:
+    word, sentence = verdict((0.9, None), (0.5, None), ACCURACY)
+    assert word == "no clear gain"
+    assert sentence.startswith("One seed tells no gain from chance: 90.0 % distilled, 50.0 %")

@@ -10,6 +10,7 @@ from seqpress.pipeline.cli.check import summary
 from seqpress.pipeline.config import PipelineConfig, load
 from seqpress.pipeline.config.guide import find
 from seqpress.pipeline.config.shape import shape_of_field
+from seqpress.pipeline.errors import ConfigError
 
 KINDS = shape_of_field(PipelineConfig.model_fields["task"]).variants
 WANTED = {
@@ -85,3 +86,33 @@ def test_editors_know_both_forms(task: Any, fits: bool) -> None:
     schema = PipelineConfig.model_json_schema(by_alias=True)
     part = {**schema["properties"]["task"], "$defs": schema["$defs"]}
     assert jsonschema.Draft202012Validator(part).is_valid(task) == fits
+
+
+LOOKS_AHEAD = PIPELINE.replace("{architecture: lstm}", "{architecture: lstm, bidirectional: true}")
+
+
+@pytest.mark.parametrize("task", ["next-step", "anomaly", "{kind: anomaly, method: forecast}"])
+def test_a_network_that_sees_what_it_is_asked_for_is_refused(task: str, tmp_path: Path) -> None:
+    (tmp_path / "pipeline.yaml").write_text(LOOKS_AHEAD.replace("TASK", f"task: {task}"))
+    with pytest.raises(ConfigError) as caught:
+        load(tmp_path / "pipeline.yaml")
+    assert [fault.code for fault in caught.value.faults] == ["config.causal"]
+    assert "teacher.bidirectional" in caught.value.faults[0].where
+
+
+def test_a_transformer_is_causal_where_it_says_so(tmp_path: Path) -> None:
+    for said, refused in (("", True), (", causal: true", False)):
+        teacher = f"{{architecture: transformer{said}}}"
+        text = PIPELINE.replace("{architecture: lstm}", teacher).replace("TASK", "task: next-step")
+        (tmp_path / "pipeline.yaml").write_text(text)
+        if refused:
+            with pytest.raises(ConfigError, match="must be causal"):
+                load(tmp_path / "pipeline.yaml")
+        else:
+            assert load(tmp_path / "pipeline.yaml").config.teacher.causal
+
+
+@pytest.mark.parametrize("task", ["tagging", "classification", "{kind: anomaly, method: reconstruct}"])
+def test_elsewhere_it_may_look_ahead(task: str, tmp_path: Path) -> None:
+    (tmp_path / "pipeline.yaml").write_text(LOOKS_AHEAD.replace("TASK", f"task: {task}"))
+    assert load(tmp_path / "pipeline.yaml").config.teacher.bidirectional

@@ -12,6 +12,7 @@ from seqpress.pipeline.engine.task import Artifact
 from seqpress.pipeline.errors import InputRejected, StageFailed
 from seqpress.pipeline.stages import baseline, best, data as data_stage, evaluate, outputs, teach, verify
 from seqpress.pipeline.stages.outputs import OUTPUTS
+from seqpress.pipeline.teachers.digest import entry_digest
 from seqpress.pipeline.training import files, networks
 from speech import project
 from toy_data import dataset
@@ -147,6 +148,17 @@ def test_evaluate_keeps_what_the_file_said(stages, made):
     right = predicted == np.load(made("data") / "test.targets.npy")
     np.testing.assert_array_equal(np.load(done / "parts.npy"), np.stack([right, np.ones(len(right))], axis=1))
     assert done.facts["metrics"]["accuracy"] == right.mean()
+
+
+def test_metrics_of_the_users_own_stand_beside_the_tasks(stages, made, tmp_path):
+    (tmp_path / "my_metrics.py").write_text("def worst(outputs, targets):\n    return abs(outputs).max()\n")
+    given = {"data": made("data"), "model": made("export/teacher")}
+    digest = entry_digest("my_metrics:worst", tmp_path, "task.metrics[0]")
+    expected = {"my_metrics:worst": digest}
+    done = stages.run(evaluate, given, local=tmp_path, task=CLASSES, expected=expected)
+    largest = np.abs(np.load(done / "outputs.npy")).max()
+    assert done.facts["metrics"]["my_metrics:worst"] == pytest.approx(float(largest))
+    assert next(iter(done.facts["metrics"])) == "accuracy"
 
 
 def test_outputs_that_are_no_numbers_give_no_quality(stages, made, tmp_path):
