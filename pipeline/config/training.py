@@ -1,6 +1,6 @@
 """Sections ``teacher.train`` and ``distill.train``: the one training loop's settings."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -21,5 +21,9 @@ class Training(Options):
     ] = 0.0
     patience: Annotated[
         int | None,
-        Field(ge=1, le=100_000, description="epochs without a better validation metric before it stops; null: never"),
+        Field(ge=1, le=100_000, description="epochs without a better one before it stops; null: never"),
     ] = 30
+    best_by: Annotated[
+        Literal["loss", "metric"],
+        Field(description="which epoch is kept: lowest validation loss, or best validation metric of the task"),
+    ] = "loss"

@@ -24,6 +24,7 @@ TRAIN = {
     "clip_norm": 1.0,
     "label_smoothing": 0.1,
     "patience": None,
+    "best_by": "loss",
 }
 GRU = {"architecture": "gru", "hidden": 6, "layers": 1, "bidirectional": False, "dropout": 0.2, "pooling": "mean"}
 PLACEMENT = {"device": "cpu", "devices": 1, "strategy": "auto", "precision": "32-true"}

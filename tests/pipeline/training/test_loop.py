@@ -3,6 +3,7 @@
 import math
 import pickle
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from seqpress.pipeline.distillation.hard_labels import hard_labels
 from seqpress.pipeline.training import loop
 from seqpress.pipeline.training.batch import Split
 from seqpress.pipeline.training.devices import seed_everything
-from seqpress.pipeline.training.loop import Diverged, evaluate, fit, predict
+from seqpress.pipeline.training.loop import Diverged, Epoch, evaluate, fit, predict
 from small_networks import classifier
 from toy_data import ALONE, TASK, sequences, settings, split
 
@@ -95,6 +96,25 @@ def test_the_loss_it_keeps_the_best_of_is_the_hard_one_on_validation():
     assert history.best.validation_loss == pytest.approx(by_hand.item(), abs=1e-6)
     right = (logits.argmax(1).numpy() == validation.labels).mean()
     assert history.best.validation_metric == pytest.approx(right)
+
+
+def test_the_epoch_may_be_chosen_by_the_metric_instead():
+    how = settings(epochs=29, learning_rate=0.1, best_by="metric")
+    network, history = trained(how, train=split(12, seed=5))
+    most = max(epoch.validation_metric for epoch in history.epochs)
+    equals = [epoch for epoch in history.epochs if epoch.validation_metric == most]
+    assert history.best == min(equals, key=lambda epoch: epoch.validation_loss)
+    lowest = min(history.epochs, key=lambda epoch: epoch.validation_loss)
+    assert lowest.validation_metric < most, "for a test worth the name the two must disagree"
+    assert ALONE.launch(evaluate, network, split(16, seed=1), TASK)[1] == most
+
+
+@pytest.mark.parametrize(("better", "kept"), [("higher", 2), ("lower", 1)])
+def test_a_metric_knows_which_way_is_better_and_nan_is_never_the_best(better, kept):
+    named = SimpleNamespace(validation=SimpleNamespace(better=better))
+    how = settings(best_by="metric")
+    epochs = [Epoch(1, 0, 0.5, 0.2), Epoch(2, 0, 0.9, 0.7), Epoch(3, 0, 0.1, math.nan), Epoch(4, 0, 0.95, 0.7)]
+    assert min(epochs, key=lambda epoch: how.rank(epoch, named)).epoch == kept
 
 
 # -- stopping --------------------------------------------------------------------------------------------
