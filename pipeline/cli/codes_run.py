@@ -12,14 +12,6 @@ _DATA = {
     ),
     "data.memory": Code("The arrays would not fit into memory.", "Use fewer frames, or a machine with more memory."),
     "data.changed": Code("A data file changed while it was read.", "Run again when nothing writes to it."),
-    "data.missing-module": Code(
-        "The module of data.entry, or of a transform, cannot be found.", "Correct the name, or install the package."
-    ),
-    "data.missing-function": Code(
-        "The module of data.entry, or of a transform, has no such function.", "Correct the name after the colon."
-    ),
-    "data.arguments": Code("The user's function does not take its arguments.", "Follow its signature."),
-    "data.user-code": Code("The user's function raised an error.", "Mend it at the line in the message."),
     "data.no-library": Code("The package that reads this source is not installed.", "Install `seqpress[data]`."),
     "data.offline": Code(
         "The hub gives no answer, and the cache does not hold the data.",

@@ -16,8 +16,8 @@ from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 from ...exporters.foreign import isolate
-from ..data.files import open_regular, sha256
 from ..errors import ConfigError, EnvironmentFault, Fault, InputRejected
+from ..named.files import open_regular, sha256
 from . import find, predictions
 from .unpack import is_archive, root_of, unpack
 

@@ -31,10 +31,10 @@ from numpy.typing import NDArray
 
 from ..data.archive import Archive
 from ..data.dataset import Sequences
-from ..data.files import open_regular
 from ..data.raw import Array
 from ..data.targets import ItemTargets
 from ..errors import Fault, InputRejected
+from ..named.files import open_regular
 from ..tasks.values import VALUES, Parts
 
 FILE = "predictions.npz"

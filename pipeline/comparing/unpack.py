@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-from ..data.files import open_regular
 from ..errors import Fault, InputRejected
+from ..named.files import open_regular
 
 SUFFIXES = (".zip", ".tar.gz", ".tgz")
 _CHUNK_BYTES = 2**20

@@ -57,15 +57,15 @@ def load_source(
         with tempfile.TemporaryDirectory() as unnamed:
             return load_source(options, folder, seed, expected, Path(unnamed), wanted)
     folder = folder.resolve()
-    with own_step(options, folder) as own:
-        kind, times = kind_of(options), in_time(options)
-        sink = from_options(into.resolve(), options, kind, times, wanted, own)
-        try:
-            asked = "tag" if wanted["kind"] in TAGGED else wanted["kind"]
-            known = {"wanted": asked, "commit": (expected or {}).get("commit")}
-            raw, digest = source(options["source"]).read({**options, **known}, folder, sink)
-        finally:
-            frames = sink.close()
+    own = own_step(options, folder)
+    kind, times = kind_of(options), in_time(options)
+    sink = from_options(into.resolve(), options, kind, times, wanted, own)
+    try:
+        asked = "tag" if wanted["kind"] in TAGGED else wanted["kind"]
+        known = {"wanted": asked, "commit": (expected or {}).get("commit")}
+        raw, digest = source(options["source"]).read({**options, **known}, folder, sink)
+    finally:
+        frames = sink.close()
     digest |= step_digest(options, folder)
     if raw.features is not None:
         raw = replace(raw, features=sink.names(raw.features))

@@ -4,17 +4,15 @@ It runs as the user's code, with the user's rights. What it raises is named as i
 prints goes to stderr. Its modules are part of the data's digest, so an edit makes the data anew.
 """
 
-import sys
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, redirect_stdout
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ..errors import Fault, InputRejected
+from ..named.entry import Entry
 from .raw import Array
-from .sources.python import UserCode, check_arguments, function_of, importable, module_digest
 
 
 class OwnStep:
@@ -22,9 +20,7 @@ class OwnStep:
 
     Args:
         function: takes frames (T, F) float32 and returns (T', F').
-        entry: as the YAML names it.
-        option: where the YAML names it.
-        folder: where the YAML file lies.
+        entry: how the YAML names it.
         arguments: keyword arguments.
         features: names of the channels that come out; empty where they are not given.
     """
@@ -32,14 +28,11 @@ class OwnStep:
     def __init__(
         self,
         function: Callable[..., Any],
-        entry: str,
-        option: str,
-        folder: Path,
+        entry: Entry,
         arguments: Mapping[str, Any],
         features: tuple[str, ...],
     ) -> None:
-        self.function, self.entry, self.option, self.folder = function, entry, option, folder
-        self.arguments, self.features = arguments, features
+        self.function, self.entry, self.arguments, self.features = function, entry, arguments, features
 
     def __call__(self, frames: Array, item: int, aligned: bool) -> Array:
         """The frames that come out, float32.
@@ -55,7 +48,7 @@ class OwnStep:
         """
         with np.errstate(over="ignore"):
             given = np.array(frames, np.float32)  # a copy: a function that works in place harms nobody
-        with UserCode(self.entry, self.folder, self.option), redirect_stdout(sys.stderr):
+        with self.entry.running():
             returned = self.function(given, **self.arguments)
         rule = "must return frames (T, F), an array of numbers"
         try:
@@ -73,14 +66,14 @@ class OwnStep:
             return np.asarray(made, np.float32)
 
     def _refuse(self, rule: str, got: str, item: int) -> InputRejected:
-        return InputRejected(Fault("data.layout", f"{self.option}  {self.entry}", rule, got, f"item {item}"))
+        return InputRejected(Fault("data.layout", f"{self.entry.where}  {self.entry.name}", rule, got, f"item {item}"))
 
 
-def _step(options: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]] | None:
-    """The step and the option that names its function, where there is one."""
+def _step(options: Mapping[str, Any], folder: Path) -> tuple[Entry, Mapping[str, Any]] | None:
+    """The step and its function's name, where there is one."""
     for index, step in enumerate(options.get("transforms") or ()):
         if step["kind"] == "python":
-            return f"data.transforms[{index}].entry", step
+            return Entry(step["entry"], folder, f"data.transforms[{index}].entry"), step
     return None
 
 
@@ -90,26 +83,21 @@ def step_digest(options: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     Raises:
         ConfigError: there is no such module or function.
     """
-    found = _step(options)
-    return {} if found is None else {"transform": module_digest(found[1]["entry"], folder, found[0])}
+    found = _step(options, folder)
+    return {} if found is None else {"transform": found[0].digest()}
 
 
-@contextmanager
-def own_step(options: Mapping[str, Any], folder: Path) -> Iterator[OwnStep | None]:
-    """The user's step, importable while it is needed; None where there is none.
+def own_step(options: Mapping[str, Any], folder: Path) -> OwnStep | None:
+    """The user's step, its module imported; None where there is none.
 
     Raises:
         ConfigError, InputRejected: no such function, or one that does not take the arguments.
         StageFailed: its module raised.
     """
-    found = _step(options)
+    found = _step(options, folder)
     if found is None:
-        yield None
-        return
-    option, step = found
-    entry, arguments = step["entry"], step.get("arguments") or {}
-    with importable(folder, module_digest(entry, folder, option)):
-        with redirect_stdout(sys.stderr):
-            function = function_of(entry, folder, option)
-        check_arguments(function, entry, arguments, option.replace(".entry", ".arguments"), given=(np.zeros((1, 1)),))
-        yield OwnStep(function, entry, option, folder, arguments, tuple(step.get("features") or ()))
+        return None
+    entry, step = found
+    function, arguments = entry.load(), step.get("arguments") or {}
+    entry.check_arguments(function, np.zeros((1, 1)), arguments=arguments)
+    return OwnStep(function, entry, arguments, tuple(step.get("features") or ()))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..own.entry import Entry
+from ..named.entry import Entry
 from ..own.loss import OwnLoss
 from ..tasks.contract import Task
 from .contract import Term

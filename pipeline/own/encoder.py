@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from ...models.contract import NotCausal, SequenceModel, State
 from ..errors import Fault, InputRejected
-from .entry import Entry
+from ..named.entry import Entry
 
 _TIME, _BATCH, _CHUNKS = 9, 3, (4, 1, 4)
 _TOLERANCE = 1e-4  # of the largest output: float32, other orders of summation

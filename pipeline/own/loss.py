@@ -7,9 +7,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..named.entry import Entry
 from ..tasks.contract import Task
 from ..training.batch import Batch
-from .entry import Entry
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .entry import Entry
+from ..named.entry import Entry
 
 Array = NDArray[Any]
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from ...exporters.forms import InputForm, OutputForm
 from ...exporters.whole import example_of
 from ..errors import Fault, InputRejected, SeqpressError, StageFailed
-from .entry import Entry
+from ..named.entry import Entry
 
 
 @final

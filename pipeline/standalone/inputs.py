@@ -29,10 +29,10 @@ from ...exporters.forms import InputForm
 from ...exporters.manifest import LENGTHS, Manifest
 from ..data.archive import Archive
 from ..data.checks import check_items, check_values
-from ..data.files import open_regular
 from ..data.raw import Found, Raw
 from ..data.sink import Sink
 from ..errors import ConfigError, Fault, InputRejected
+from ..named.files import open_regular
 from .feeding import CannotFeed, Feeding, understand
 
 _RANDOM_SEQUENCES, _RANDOM_FRAMES = 32, 50

@@ -7,14 +7,10 @@ freezes an axis is refused, never written. Imports torch only when it is asked t
 
 import importlib
 import re
-import sys
 import tempfile
-import traceback
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, redirect_stdout
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -32,6 +28,7 @@ from ...exporters.bundle.write import BadBundle, write_bundle
 from ...exporters.manifest import Manifest
 from ...exporters.parity import Floats, Gap
 from ..errors import ConfigError, EnvironmentFault, Fault, GateFailed, InputRejected, StageFailed
+from ..named.entry import Entry
 from .bundle import NON_FINITE
 from .quantize import free_folder
 
@@ -130,8 +127,8 @@ def _network(request: Request, folder: Path) -> "nn.Module":
     import torch
     from torch import nn
 
-    with _user_code(request.entry, folder), redirect_stdout(sys.stderr):
-        made = _function(request.entry)()
+    entry = Entry(request.entry, folder.resolve(), "the command line")
+    made = entry.call(arguments={})
     if not isinstance(made, nn.Module):
         rule = "must return a torch.nn.Module"
         raise InputRejected(Fault("module.kind", request.entry, rule, type(made).__name__))
@@ -139,7 +136,7 @@ def _network(request: Request, folder: Path) -> "nn.Module":
     if request.weights is not None:
         _load(network, request.weights)
     frames, lengths = torch.zeros(2, 7, request.inputs), torch.tensor([7, 5])
-    with _user_code(request.entry, folder), redirect_stdout(sys.stderr), torch.no_grad():
+    with entry.running(), torch.no_grad():
         logits = network(frames, lengths)
     shape = tuple(logits.shape) if isinstance(logits, torch.Tensor) else type(logits).__name__
     if shape != (2, len(request.labels)):
@@ -151,14 +148,6 @@ def _network(request: Request, folder: Path) -> "nn.Module":
         rule = "must have initial_state and advance for --streaming"
         raise InputRejected(Fault("module.streaming", request.entry, rule, f"no {' and no '.join(missing)}", hint))
     return network
-
-
-def _function(entry: str) -> Any:
-    name, _, attribute = entry.partition(":")
-    found = getattr(importlib.import_module(name), attribute, None)
-    if not callable(found):
-        raise ConfigError(Fault("module.missing", entry, "must name a function", f"no {attribute!r} in {name}"))
-    return found
 
 
 def _load(network: "nn.Module", path: Path) -> None:
@@ -344,39 +333,3 @@ def _fault(request: Request, gap: Gap) -> Fault:
     where = f"{request.entry}, {gap.name} ({gap.case})"
     hint = f"{gap.because}. Nothing was written"
     return Fault("gate.fail", where, f"must stay within {gap.allowed:.3g}", f"{gap.worst:.3g}", hint)
-
-
-@contextmanager
-def _user_code(entry: str, folder: Path) -> Iterator[None]:
-    """The folder on the path; what is raised below is the user's, at the last line of theirs."""
-    quiet = sys.dont_write_bytecode
-    sys.path.insert(0, str(folder))
-    sys.dont_write_bytecode = True  # a user's folder is not ours to write in
-    importlib.invalidate_caches()
-    try:
-        yield
-    except (ConfigError, KeyboardInterrupt, MemoryError):
-        raise
-    except ModuleNotFoundError as error:
-        if error.name and (entry.partition(":")[0] + ".").startswith(f"{error.name}."):
-            hint = "the module is looked for in the current folder, then where Python looks"
-            fault = Fault("module.missing", entry, "must name a module and a function", f"no module {error.name}", hint)
-            raise ConfigError(fault) from error
-        raise StageFailed(_raised(entry, folder, error)) from error
-    except BaseException as error:
-        raise StageFailed(_raised(entry, folder, error)) from error
-    finally:
-        sys.path.remove(str(folder))
-        sys.dont_write_bytecode = quiet
-
-
-def _raised(entry: str, folder: Path, error: BaseException) -> Fault:
-    trace: TracebackType | None = error.__traceback__
-    frames = [frame for frame in traceback.extract_tb(trace) if Path(frame.filename).is_relative_to(folder)]
-    own = [frame for frame in frames if "site-packages" not in Path(frame.filename).parts]
-    where = f"{Path(own[-1].filename).relative_to(folder)}:{own[-1].lineno}  {own[-1].name}" if own else entry
-    if isinstance(error, SyntaxError) and error.filename:
-        where = f"{Path(error.filename).name}:{error.lineno}"
-    said = str(error).splitlines()[0][:300] if str(error) else ""
-    hint = f"this is your own code, called as {entry!r}; run it by itself to debug it"
-    return Fault("module.user-code", where, f"raised {type(error).__name__}" + (f": {said}" if said else ""), "", hint)

@@ -21,8 +21,8 @@ from ...exporters.foreign.check_file import check_file
 from ...exporters.foreign.check_tensors import FileRejected
 from ...exporters.forms import LOGITS, PROBABILITIES, VALUES, Axes, InputForm, OutputForm
 from ...exporters.manifest import LENGTHS, Manifest
-from ..data.files import open_regular
 from ..errors import ConfigError, Fault, InputRejected
+from ..named.files import open_regular
 
 Kind = Literal["logits", "probabilities", "values"]
 _WHERE = "teacher.onnx"

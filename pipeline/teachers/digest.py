@@ -9,9 +9,9 @@ from typing import Any
 
 from ...exporters.foreign.check_file import check_file
 from ...exporters.foreign.check_tensors import FileRejected
-from ..data.files import open_regular, sha256
 from ..errors import Fault, InputRejected
-from ..own.entry import Entry
+from ..named.entry import Entry
+from ..named.files import open_regular, sha256
 
 
 def teacher_digest(section: Mapping[str, Any], folder: Path) -> dict[str, Any]:

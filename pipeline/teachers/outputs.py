@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from ...exporters.forms import LOGITS, VALUES, OutputForm
 from ..data.archive import Archive
 from ..data.dataset import Dataset, Sequences
-from ..data.files import open_regular, sha256
 from ..data.raw import SPLITS, Array, Integers, SplitName
 from ..errors import Fault, InputRejected
+from ..named.files import open_regular, sha256
 
 Kind = Literal["logits", "probabilities", "values"]
 Answers = NDArray[np.float32]

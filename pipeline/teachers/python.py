@@ -9,7 +9,7 @@ from typing import Any
 from safetensors.torch import load_file, save_file
 
 from ...exporters.forms import InputForm, OutputForm
-from ..own.entry import Entry
+from ..named.entry import Entry
 from ..own.network import OwnNetwork, build_network
 from ..training.files import SPECIFICATION, WEIGHTS
 from .weights import fill, load_state

@@ -15,8 +15,8 @@ from safetensors.torch import load as from_bytes, save_file
 from torch import Tensor, nn
 
 from ...exporters.foreign import isolate
-from ..data.files import open_regular, sha256
 from ..errors import Fault, InputRejected
+from ..named.files import open_regular, sha256
 
 PICKLED = (".pt", ".pth", ".ckpt")
 _WRAPPERS = ("state_dict", "model_state_dict", "model")  # what checkpoints commonly call it

@@ -14,8 +14,8 @@ from ...models.contract import SequenceModel
 from ...models.network import SequenceNetwork
 from ...models.pooling import PoolingName
 from ...models.registry import build, build_front, build_head
+from ..named.entry import Entry
 from ..own.encoder import build_encoder
-from ..own.entry import Entry
 from ..own.network import OwnNetwork
 from ..tasks.contract import Task
 from ..teachers import python

@@ -12,7 +12,7 @@ from seqpress.exporters import cleanup
 from seqpress.exporters.forms import InputForm, OutputForm
 from seqpress.exporters.manifest import Manifest
 from seqpress.exporters.whole import export_whole
-from seqpress.pipeline.own.entry import Entry
+from seqpress.pipeline.named.entry import Entry
 from seqpress.pipeline.own.network import build_network
 from seqpress.pipeline.teachers.adopted import Ends, adopt
 from seqpress.pipeline.teachers.outputs import read_outputs

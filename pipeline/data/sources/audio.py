@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from ...errors import ConfigError, EnvironmentFault, Fault, InputRejected
+from ...named.files import open_regular, sha256
 from ..archive import Archive
-from ..files import open_regular, sha256
 from ..raw import Array, Found, Raw, first, listed
 from ..sink import Sink
 

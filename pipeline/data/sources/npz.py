@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 
 from ...errors import InputRejected
+from ...named.files import open_regular, sha256
 from ..archive import Archive, Header
-from ..files import open_regular, sha256
 from ..raw import UNLABELLED, Array, Finding, Found, Integers, Raw, counted, first, listed
 from ..sink import Sink
 

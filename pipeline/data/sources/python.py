@@ -11,27 +11,19 @@ This is the user's code and runs with the user's rights; nothing here is a sandb
 with file and line. What it prints goes to stderr.
 """
 
-import ast
 import difflib
-import importlib
-import inspect
-import sys
-import traceback
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, redirect_stdout
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from ...errors import ConfigError, Fault, InputRejected, StageFailed
-from ..files import open_regular, sha256
-from ..modules import source_files
+from ...errors import Fault, InputRejected
+from ...named.entry import Entry
+from ...named.files import open_regular, sha256
 from ..raw import UNLABELLED, Array, Found, Raw, counted, first, listed, quoted
 from ..sink import Sink
 
-_WHERE = "data.entry"
 _END = object()
 _REQUIRED, _OPTIONAL = ("frames", "label"), ("group", "split")
 _MORE = ("tags",)
@@ -39,25 +31,21 @@ _MORE = ("tags",)
 
 def read(options: Mapping[str, Any], folder: Path, sink: Sink) -> tuple[Raw, dict[str, Any]]:
     """Calls the entry and pours what it yields, item by item."""
-    entry, arguments = options["entry"], options.get("arguments") or {}
+    entry = _entry(options, folder)
     code = digest(options, folder)
-    with importable(folder, code["modules"]), redirect_stdout(sys.stderr):
-        function = function_of(entry, folder)
-        check_arguments(function, entry, arguments)
-        with UserCode(entry, folder):
-            returned = function(**arguments)
-        if isinstance(returned, (str, bytes, Mapping)) or not isinstance(returned, Iterable):
-            got = type(returned).__name__
-            raise InputRejected(Fault("data.layout", entry, "must return an iterable of dicts", got))
-        return _collect(_items(returned, entry, folder), options, sink), code
+    returned = entry.call(arguments=options.get("arguments") or {}, expected=code["modules"])
+    if isinstance(returned, (str, bytes, Mapping)) or not isinstance(returned, Iterable):
+        got = type(returned).__name__
+        raise InputRejected(Fault("data.layout", entry.name, "must return an iterable of dicts", got))
+    return _collect(_items(returned, entry), options, sink), code
 
 
-def _items(returned: Iterable[Any], entry: str, folder: Path) -> Iterator[Any]:
+def _items(returned: Iterable[Any], entry: Entry) -> Iterator[Any]:
     """What the user's code yields; what it raises on the way is its own."""
-    with UserCode(entry, folder):
+    with entry.running():
         iterator = iter(returned)
     while True:
-        with UserCode(entry, folder):
+        with entry.running():
             item = next(iterator, _END)
         if item is _END:
             return
@@ -66,134 +54,15 @@ def _items(returned: Iterable[Any], entry: str, folder: Path) -> Iterator[Any]:
 
 def digest(options: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     """SHA-256 of the entry's module, the modules of its own it imports, and the declared ``files``."""
-    modules = module_digest(options["entry"], folder)
-    declared = options.get("files") or ()
-    files = {name: _sha256(folder / name, f"data.files[{i}]", name) for i, name in enumerate(declared)}
-    return {"modules": modules, "files": files}
+    files = {}
+    for index, name in enumerate(options.get("files") or ()):
+        with open_regular(folder / name, f"data.files[{index}]", name) as file:
+            files[name] = sha256(file)
+    return {"modules": _entry(options, folder).digest(), "files": files}
 
 
-def module_digest(entry: str, folder: Path, option: str = _WHERE) -> dict[str, str]:
-    """SHA-256 of the entry's module and of the modules of its own that it imports, by name. Nothing of them runs.
-
-    Raises:
-        ConfigError: there is no such module or function.
-    """
-    module, _, function = entry.partition(":")
-    paths = source_files(module, folder, option)
-    _check_defined(paths[module], module, function, option)
-    return {name: _sha256(path.resolve(), option, path.name) for name, path in paths.items()}
-
-
-def _sha256(path: Path, where: str, shown: str) -> str:
-    with open_regular(path, where, shown) as file:
-        return sha256(file)
-
-
-def _check_defined(path: Path, module: str, function: str, option: str) -> None:
-    """Refuses a misspelled function at plan time; a name that is made at run time must at least be assigned."""
-    if path.suffix != ".py":
-        return
-    names: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_bytes())):
-        if isinstance(node, (ast.FunctionDef, ast.ClassDef, ast.AsyncFunctionDef)):
-            names.add(node.name)
-        elif isinstance(node, ast.alias):
-            names.add(node.asname or node.name)
-        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-            names.add(node.id)
-    if function not in names and "*" not in names:
-        near = difflib.get_close_matches(function, sorted(names), 1)
-        hint = f"did you mean: {module}:{near[0]}" if near else f"{path.name} defines no {function!r}"
-        rule = "must name a function of that module"
-        raise ConfigError(Fault("data.missing-function", option, rule, repr(f"{module}:{function}"), hint))
-
-
-@contextmanager
-def importable(folder: Path, modules: Iterable[str]) -> Iterator[None]:
-    """The folder on the path while user code runs; its modules are forgotten after, so that an edit is seen."""
-    fresh = [name for name in modules if name not in sys.modules]
-    quiet = sys.dont_write_bytecode
-    sys.path.insert(0, str(folder))
-    sys.dont_write_bytecode = True  # a user's folder is not ours to write in
-    importlib.invalidate_caches()
-    try:
-        yield
-    finally:
-        sys.path.remove(str(folder))
-        sys.dont_write_bytecode = quiet
-        for name in fresh:
-            sys.modules.pop(name, None)
-
-
-def function_of(entry: str, folder: Path, option: str = _WHERE) -> Callable[..., Any]:
-    """The function, its module imported.
-
-    Raises:
-        StageFailed: the module raised.
-        InputRejected: the module has no such function.
-    """
-    module_name, _, name = entry.partition(":")
-    with UserCode(entry, folder, option):
-        module = importlib.import_module(module_name)
-    function = getattr(module, name, None)
-    if not callable(function):
-        got = "nothing" if function is None else type(function).__name__
-        raise InputRejected(Fault("data.missing-function", option, f"must name a function, {entry}", got))
-    return function
-
-
-def check_arguments(
-    function: Callable[..., Any],
-    entry: str,
-    arguments: Mapping[str, Any],
-    option: str = "data.arguments",
-    given: tuple[Any, ...] = (),
-) -> None:
-    """Refuses arguments that the function does not take; ``given`` are positional ones that come from us."""
-    try:
-        inspect.signature(function).bind(*given, **arguments)
-    except TypeError as error:
-        rule = f"must fit {entry}{inspect.signature(function)}: {error}"
-        raise InputRejected(Fault("data.arguments", option, rule)) from error
-    except ValueError:
-        return  # a builtin without a signature: the call will tell
-
-
-class UserCode:
-    """Turns whatever the user's code raises into a StageFailed that names its file and line.
-
-    A context manager and not an except clause, because it must see ``SystemExit`` too. Ctrl-C and a full memory pass.
-    """
-
-    def __init__(self, entry: str, folder: Path, option: str = _WHERE) -> None:
-        self.entry, self.folder, self.option = entry, folder, option
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if error is None or isinstance(error, (KeyboardInterrupt, MemoryError, GeneratorExit)):
-            return
-        said = str(error).splitlines()[0][:300] if str(error) else ""
-        rule = f"raised {type(error).__name__}" + (f": {said}" if said else "")
-        hint = f"this is your own code, called as {self.option} {self.entry!r}; run it by itself to debug it"
-        raise StageFailed(Fault("data.user-code", self._place(error, trace), rule, hint=hint)) from error
-
-    def _place(self, error: BaseException, trace: TracebackType | None) -> str:
-        """The last line of the user's own on the way to the error."""
-        if isinstance(error, SyntaxError) and error.filename:
-            return f"{Path(error.filename).name}:{error.lineno} "
-        frames = traceback.extract_tb(trace)
-        own = [frame for frame in frames if self._is_own(Path(frame.filename))]
-        if not own:
-            return self.entry
-        return f"{Path(own[-1].filename).relative_to(self.folder)}:{own[-1].lineno}  {own[-1].name}"
-
-    def _is_own(self, path: Path) -> bool:
-        """Inside the user's folder, where a virtual environment may lie as well."""
-        return path.is_relative_to(self.folder) and "site-packages" not in path.parts
+def _entry(options: Mapping[str, Any], folder: Path) -> Entry:
+    return Entry(options["entry"], folder, "data.entry")
 
 
 def _collect(given: Iterable[Any], options: Mapping[str, Any], sink: Sink) -> Raw:

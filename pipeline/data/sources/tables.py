@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...errors import EnvironmentFault, Fault, InputRejected
+from ...named.files import expand, open_regular, sha256
 from ..columns import Chosen, choose
-from ..files import expand, open_regular, sha256
 from ..mapped import BLOCK_BYTES
 from ..raw import Found, Raw, counted
 from ..sink import Sink

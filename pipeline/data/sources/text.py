@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from ...errors import EnvironmentFault, Fault, InputRejected
-from ..files import expand, open_regular, sha256
+from ...named.files import expand, open_regular, sha256
 from ..raw import SPLITS, Array, Raw, SplitName, counted
 from ..sink import Sink
 from ..vocabulary import UNKNOWN

@@ -110,7 +110,7 @@ def test_what_it_raises_is_the_users(folder: Path, options: Make) -> None:
         load_source(options(transforms=[step("fails")]), folder, 7)
     assert str(caught.value) == (
         "helpers_of_mine.py:2  divide raised ZeroDivisionError: integer division or modulo by zero\n"
-        "  this is your own code, called as data.transforms[0].entry 'my_steps:fails'; run it by itself to debug it"
+        "  this is your own code, named in data.transforms[0].entry as 'my_steps:fails'; run it by itself to debug it"
     )
 
 

@@ -10,8 +10,8 @@ from seqpress.exporters.streaming import export_step
 from seqpress.exporters.whole import export_whole
 from seqpress.models.contract import NotCausal
 from seqpress.pipeline.errors import ConfigError, InputRejected, StageFailed
+from seqpress.pipeline.named.entry import Entry
 from seqpress.pipeline.own.encoder import build_encoder
-from seqpress.pipeline.own.entry import Entry
 from seqpress.pipeline.training import networks
 from toy_data import TASK
 

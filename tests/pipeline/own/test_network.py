@@ -9,7 +9,7 @@ from seqpress.exporters.forms import InputForm, OutputForm
 from seqpress.exporters.manifest import Manifest
 from seqpress.exporters.whole import export_whole
 from seqpress.pipeline.errors import InputRejected, StageFailed
-from seqpress.pipeline.own.entry import Entry
+from seqpress.pipeline.named.entry import Entry
 from seqpress.pipeline.own.network import build_network, exporting
 
 GOOD = """

@@ -12,8 +12,8 @@ from seqpress.exporters.forms import InputForm, OutputForm
 from seqpress.pipeline.config.architecture import StudentArchitecture, Teacher
 from seqpress.pipeline.config.distill import Distill
 from seqpress.pipeline.distillation.registry import terms
+from seqpress.pipeline.named.entry import Entry
 from seqpress.pipeline.own.encoder import build_encoder
-from seqpress.pipeline.own.entry import Entry
 from seqpress.pipeline.own.metric import own_metric
 from seqpress.pipeline.teachers import python
 from seqpress.pipeline.teachers.digest import teacher_digest

@@ -18,9 +18,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from ..data.files import open_regular, sha256
-from ..data.modules import source_files
 from ..errors import ConfigError, Fault, InputRejected, SeqpressError, StageFailed
+from .files import open_regular, sha256
+from .modules import source_files
 
 _STAMP = "__seqpress_sha256__"
 
@@ -108,8 +108,9 @@ class Entry:
         try:
             signature.bind(*given, **arguments)
         except TypeError as error:
+            where = f"{self.where.rpartition('.')[0]}.arguments" if arguments else self.where
             rule = f"must fit {self.name}{signature}: {error}"
-            raise InputRejected(Fault("module.arguments", self.where, rule)) from error
+            raise InputRejected(Fault("module.arguments", where, rule)) from error
 
     @contextmanager
     def running(self) -> Iterator[None]:
@@ -130,7 +131,7 @@ class Entry:
         return InputRejected(Fault("module.answer", f"{self.where} {self.name}", rule, got, hint))
 
     def _sources(self) -> dict[str, Path]:
-        return source_files(self.module, self.folder, self.where, "module")
+        return source_files(self.module, self.folder, self.where)
 
     def _raised(self, error: BaseException) -> Fault:
         said = str(error).splitlines()[0][:300] if str(error) else ""

@@ -14,17 +14,14 @@ from pathlib import Path
 
 from ..errors import ConfigError, Fault
 
-_WHERE = "data.entry"
 
-
-def source_files(module: str, folder: Path, where: str = _WHERE, family: str = "data") -> dict[str, Path]:
+def source_files(module: str, folder: Path, where: str) -> dict[str, Path]:
     """Module name -> file of the entry's module and of all modules of its own that it imports.
 
     Args:
         module: dotted name, looked for in ``folder`` first, then where Python looks.
         folder: where the YAML file lies.
         where: the option that names it.
-        family: of the fault's code: "data" or "module".
 
     Raises:
         ConfigError: there is no such module, or a file of it is not Python.
@@ -43,12 +40,10 @@ def source_files(module: str, folder: Path, where: str = _WHERE, family: str = "
         path = _locate(name, [str(folder), *(sys.path if top == own else ())])
         if path is not None:
             found[name] = path
-            queue += _imported(path, name, family)
+            queue += _imported(path, name)
     if module not in found:
         rule = "must name a module beside the YAML file or an installed one"
-        if family == "module":
-            raise ConfigError(Fault("module.missing", where, rule, repr(module)))
-        raise ConfigError(Fault("data.missing-module", where, rule, repr(module)))
+        raise ConfigError(Fault("module.missing", where, rule, repr(module)))
     return dict(sorted(found.items()))
 
 
@@ -64,7 +59,7 @@ def _locate(name: str, search: list[str]) -> Path | None:
     return Path(spec.origin) if has_file and spec is not None and spec.origin else None
 
 
-def _imported(path: Path, module: str, family: str) -> list[str]:
+def _imported(path: Path, module: str) -> list[str]:
     """Names that ``import`` statements of a file could mean."""
     if path.suffix != ".py":
         return []
@@ -73,7 +68,7 @@ def _imported(path: Path, module: str, family: str) -> list[str]:
     except (SyntaxError, ValueError) as error:
         line = error.lineno if isinstance(error, SyntaxError) else 1
         rule = f"must be valid Python: {error.msg if isinstance(error, SyntaxError) else error}"
-        raise ConfigError(Fault(f"{family}.user-code", f"{path.name}:{line} ", rule)) from error
+        raise ConfigError(Fault("module.user-code", f"{path.name}:{line} ", rule)) from error
     package = module if path.name == "__init__.py" else module.rpartition(".")[0]
     names: list[str] = []
     for node in ast.walk(tree):

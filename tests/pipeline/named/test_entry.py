@@ -6,7 +6,7 @@ import sys
 
 import pytest
 from seqpress.pipeline.errors import ConfigError, InputRejected, StageFailed
-from seqpress.pipeline.own.entry import Entry
+from seqpress.pipeline.named.entry import Entry
 
 
 def entry(folder, name="own_module_a:fn", **files):
