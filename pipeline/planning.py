@@ -50,7 +50,7 @@ _REVISIONS = {
     "baseline": 2,
     "benchmark": 3,
     "scenarios": 2,
-    "regress": 2,
+    "regress": 3,
 }
 
 

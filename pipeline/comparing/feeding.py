@@ -30,6 +30,7 @@ Arrays = dict[str, NDArray[Any]]
 _VARIANTS = 4  # sets of feeds that are cycled at a point
 _UNFED = ("model.inputs", "model.run")  # what is wrong with the model rather than with the sequences
 _APART = "new_side."
+_SHOWN = 3
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ def feed_both(
             pool, origin, constants = sample.sequences, sample.origin, dict(sample.constants)
         features = pool[0].shape[1]
         sides = [understand(one.checked.model, layout, constants, features) for one in (old, new)]
-        if unlike := _other_form(*sides):
+        if unlike := _other_form(*sides) or _other_channels(old, new):
             return Unlike(unlike)
         if sides[0].features != sides[1].features:
             return Unlike(f"the old takes {sides[0].features} features a frame, the new {sides[1].features}")
@@ -113,6 +114,16 @@ def _other_form(old: Feeding, new: Feeding) -> str:
         ]
         return f"the old takes samples at {said[0]}, the new at {said[1]}"
     return ""
+
+
+def _other_channels(old: Found, new: Found) -> str:
+    """Which channels the two expect under the same places, where both say it and there are as many."""
+    names = [one.about.features if one.about else () for one in (old, new)]
+    if len(names[0]) != len(names[1]):
+        return ""  # told by number, which holds for files that name none, too
+    differ = [f"{place}: {was!r}, {now!r}" for place, (was, now) in enumerate(zip(*names, strict=True)) if was != now]
+    more = f" and {len(differ) - _SHOWN} more" if len(differ) > _SHOWN else ""
+    return f"the old and the new read other channels ({', '.join(differ[:_SHOWN])}{more})" if differ else ""
 
 
 def grid(

@@ -4,9 +4,11 @@
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
+
+import numpy as np
 
 from ...exporters.quantize.contract import Floats
 from ..report.comparison import Comparison, Row, Side
@@ -37,6 +39,7 @@ class How:
         tolerances: by "latency", "step", "size", "memory.peak" (shares) and "quality.drop" (points as a share).
         batches, lengths: points to time beside batch 1 at the median length.
         sequences: (T, F) each, to time with; golden ones, else random ones, where ``None``.
+        features: names of their channels; of an artifact that says that it reads some of them, it gets those.
         inputs: an npz of sequences to time with.
         layout: axes of a foreign model's frames.
         test: labelled items that both are asked; by their predictions in the run folders where ``None``.
@@ -55,6 +58,7 @@ class How:
     seed: int = 0
     timeout_s: float = 300.0
     sequences: Sequence[Floats] | None = None
+    features: tuple[str, ...] = ()
     inputs: Path | None = None
     layout: str = ""
     test: Labelled | None = None
@@ -65,6 +69,16 @@ class How:
 
     def tolerance(self, name: str) -> float:
         return {**TOLERANCES, **self.tolerances}[name]
+
+    def read_by(self, one: Found) -> "How":
+        """With the channels alone that an artifact reads."""
+        part = one.about.features if one.about else self.features
+        if self.sequences is None or part == self.features or not set(part) <= set(self.features):
+            return self
+        columns = [self.features.index(name) for name in part]
+        chosen = [np.ascontiguousarray(sequence[:, columns]) for sequence in self.sequences]
+        test = replace(self.test, sequences=chosen) if self.test else None
+        return replace(self, sequences=chosen, test=test, features=part)
 
     def grid(self, middle: int) -> list[tuple[int, int]]:
         """(batch, length) to time, batch 1 at the middle length first."""
@@ -106,6 +120,7 @@ def compare_pair(
     Raises:
         ConfigError, InputRejected: the file of inputs is not in form.
     """
+    how = how.read_by(new)
     rows = exact.rows(old, new, {"size": how.tolerance("size")})
     both = feed_both(old, new, how.sequences, how.inputs, how.layout, how.seed)
     rows += _judged(old, new, both, how, predictions)

@@ -75,6 +75,7 @@ def _how(data: Dataset, said: Predictions, options: Mapping[str, Any]) -> How:
         seed=options["seed"],
         fallback=options["fallback"],
         sequences=sequences,
+        features=data.features,
         test=labelled,
         with_memory="memory.peak" in options["tolerances"],
     )

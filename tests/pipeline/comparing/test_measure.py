@@ -1,15 +1,16 @@
 """Every row says what two artifacts differ in, by the rules at the model's fields, and no more than is known."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import onnx
 import pytest
-from bundles import SEQUENCES
+from bundles import FEATURES, LABELS, SEQUENCES
 from onnx import TensorProto, helper
 from seqpress.pipeline.comparing import judged, timed, verdict
 from seqpress.pipeline.comparing.find import Material, locate
-from seqpress.pipeline.comparing.judged import read_labelled
+from seqpress.pipeline.comparing.judged import Labelled, read_labelled
 from seqpress.pipeline.comparing.measure import How, Measured, compare_pair
 from seqpress.pipeline.comparing.predictions import Predictions
 from seqpress.pipeline.comparing.releases import as_report, compare_all, exit_code
@@ -174,6 +175,26 @@ def foreign(path: Path, features: int = 3, *, classes: int = 2, name: str = "x",
     graph = helper.make_graph(nodes, "g", inputs, outputs, stored)
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10), path)
     return path
+
+
+def test_an_artifact_gets_the_channels_that_it_reads(bundle, fake):
+    timings, names = fake(), ("more", *reversed(FEATURES))
+    wide = [np.column_stack([np.full(len(one), 99, np.float32), one[:, ::-1]]) for one in SEQUENCES]
+    test = Labelled(wide, np.zeros(3, np.int64), LABELS, "3 test items")
+    found = measured(bundle("old"), bundle("new"), timings, sequences=wide, features=names, test=test)
+    assert found.comparison.reason == ""
+    assert row(found, "outputs").verdict == "same"
+    assert row(found, "quality.accuracy").old == row(found, "quality.accuracy").new is not None
+    frames = timings.asked[0]["points"][0].feeds[0]["frames"]
+    assert any(np.array_equal(frames[0], one[:3]) for one in SEQUENCES if len(one) >= 3)
+
+
+def test_as_many_other_channels_are_told(bundle, fake):
+    folder, swapped = bundle("old"), tuple(reversed(FEATURES))
+    old = only(folder)
+    new = replace(old, about=replace(old.about, features=swapped))
+    found = compare_pair(old, new, How(timings=fake(), with_memory=False)).comparison
+    assert found.reason == "the old and the new read other channels (0: 'a', 'c', 2: 'c', 'a')"
 
 
 def test_other_features_are_told(bundle, fake, tmp_path):
