@@ -225,6 +225,10 @@ def _rows(answer: Floats) -> Floats:
 def leaks(artifact: Artifact, sequences: Sequence[Inputs]) -> list[Leak]:
     """Probe whether neighbours in the batch, more padding, or frames after the end move an output.
 
+    Each probe compares a call without those surroundings to one with them. Where the shape of a call alone may move an
+    answer (see :attr:`Artifact.rounding`), it compares two calls of one shape, with silence and with something loud in
+    those places: what they hold must not count at all.
+
     Args:
         sequences: at least one; the first few are asked alone, beside loud neighbours, with padding behind, and cut in
             half by their length while the other half, made loud, still stands in the input. Of long ones the first
@@ -232,26 +236,34 @@ def leaks(artifact: Artifact, sequences: Sequence[Inputs]) -> list[Leak]:
     """
     form = artifact.input
     probes = [sequence[: form.inputs(_PROBED)] for sequence in sequences[:4]]
-    alone = [artifact.each([sequence])[0] for sequence in probes]
-    padded = [artifact.each([sequence], extra=17 * form.hop)[0] for sequence in probes]
     # Neighbours much louder and longer than the probe: a scale shared over the batch must show.
     loud = [resize(_louder(form, sequence), 2 * len(sequence)) for sequence in reversed(probes)]
-    beside = [artifact.each([sequence, *loud])[0] for sequence in probes]
     halves = [max(form.least, len(sequence) // 2) for sequence in probes]
-    cut = [artifact.each([s[:half]])[0] for s, half in zip(probes, halves, strict=True)]
+    beside = [artifact.each([sequence, *loud])[0] for sequence in probes]
     before_more = [_with_more(artifact, s, half) for s, half in zip(probes, halves, strict=True)]
-    scale = max(1.0, max(float(np.abs(one).max()) for one in alone))
-    allowed = max(_SURROUNDINGS_TOLERANCE, artifact.rounding) * scale
+    if artifact.rounding:
+        extra = [resize(sequence, len(sequence) + 17 * form.hop) for sequence in probes]
+        silent = [np.zeros_like(one) for one in loud]
+        alone = [artifact.each([sequence, *silent])[0] for sequence in probes]
+        padded = [_with_more(artifact, s, len(one)) for s, one in zip(extra, probes, strict=True)]
+        unpadded = [_with_more(artifact, s, len(one), silent=True) for s, one in zip(extra, probes, strict=True)]
+        cut = [_with_more(artifact, s, half, silent=True) for s, half in zip(probes, halves, strict=True)]
+    else:
+        alone = unpadded = [artifact.each([sequence])[0] for sequence in probes]
+        padded = [artifact.each([sequence], extra=17 * form.hop)[0] for sequence in probes]
+        cut = [artifact.each([s[:half]])[0] for s, half in zip(probes, halves, strict=True)]
+    allowed = _SURROUNDINGS_TOLERANCE * max(1.0, max(float(np.abs(one).max()) for one in alone))
     return [
         _leak("batch neighbours", _farthest(alone, beside), allowed),
-        _leak("padding", _farthest(alone, padded), allowed),
+        _leak("padding", _farthest(unpadded, padded), allowed),
         _leak("later frames", _farthest(cut, before_more), allowed),
     ]
 
 
 def _has_static_int8(path: Path) -> bool:
     graph = onnx.load(path, load_external_data=False).graph
-    return any(node.op_type == "QuantizeLinear" for node in graph.node)
+    operators = [node.op_type for node in graph.node]
+    return "QuantizeLinear" in operators and not is_dynamic(operators)
 
 
 def _farthest(left: list[Floats], right: list[Floats]) -> float:
@@ -265,10 +277,10 @@ def _louder(form: InputForm, sequence: Inputs) -> Inputs:
     return sequence * np.float32(20)
 
 
-def _with_more(artifact: Artifact, sequence: Inputs, length: int) -> Floats:
-    """The answer to the first ``length`` inputs, the loud rest still behind them."""
+def _with_more(artifact: Artifact, sequence: Inputs, length: int, silent: bool = False) -> Floats:
+    """The answer to the first ``length`` inputs, the rest, loud or silent, still behind them."""
     inputs = sequence[None].copy()
-    inputs[:, length:] = _louder(artifact.input, inputs[0, length:])
+    inputs[:, length:] = 0 if silent else _louder(artifact.input, inputs[0, length:])
     raw = artifact.logits(inputs, np.array([length], dtype=np.int64))[0]
     return raw[: artifact.input.frames(length)] if artifact.output.per_frame else raw
 

@@ -100,7 +100,10 @@ def write_bundle(
 
 def _example(about: Description, streams: bool) -> str:
     """Which program shows this model best."""
-    out, taken = about.output, about.input
+    out, taken = about.output, about.input  # no input form: frames
+    reads_marks = taken is None and set(about.features) <= set(about.labels)
+    if streams and about.task == "next-step" and reads_marks:
+        return "example_generate_marks.py"
     says_the_next = out is not None and (out.answers, out.activation) == ("frames", "softmax")
     own = not about.vocabulary or about.vocabulary == about.labels  # what it says is what it reads
     if streams and says_the_next and own and taken is not None and taken.sizes == (len(about.labels),):

@@ -33,8 +33,7 @@ FORMS = {
 def write(form, into, **changes):
     net = network(form)
     facts = manifest(form, net)
-    if "labels" in changes:
-        facts = dataclasses.replace(facts, labels=changes["labels"])
+    facts = dataclasses.replace(facts, **{name: changes[name] for name in ("labels", "task") if name in changes})
     graphs = {"model": export_whole(net, facts)}
     if net.causal:
         graphs["step"] = export_step(net, facts)
@@ -102,6 +101,17 @@ def test_a_generator_goes_on_from_where_it_is_and_the_same_again(bundles):
     start = " ".join(f"label {token}" for token in inputs("tokens-next", (9, 4, 12))[0])
     assert first == again != likeliest
     assert all(said.startswith(start) for said in (first, likeliest))
+
+
+def test_a_generator_of_marks_feeds_back_those_that_the_network_reads(tmp_path):
+    names = tuple(f"f{index}" for index in (9, 4, 3, 2, 1, 0, 8))
+    write("frames-roll", tmp_path / "bundle", task="next-step", labels=names)
+    program = tmp_path / "bundle" / "example.py"
+    first, again = run(program, "40"), run(program, "40")
+    assert first == again
+    frames = [line.partition(": ")[2].split() for line in first.splitlines()]
+    assert len(frames) == 40
+    assert {name for frame in frames for name in frame} == set(names), "with such weights each is drawn at times"
 
 
 def spelled(text):

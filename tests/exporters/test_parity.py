@@ -88,6 +88,16 @@ def test_dynamic_activation_scales_leak_and_are_told(exported, artifact, sequenc
     assert "moved by" in neighbours.note
 
 
+def test_where_shapes_may_move_an_answer_what_surroundings_hold_still_must_not(exported, artifact, sequences):
+    quantized = artifact(recipe("dynamic-int8")(exported["lstm-wide-both"][1]).model)
+    sound = artifact(exported["lstm-wide-both"][1])
+    sound.rounding = quantized.rounding = 0.02
+    assert [leak.leaks for leak in parity.leaks(quantized, sequences)] == [True, True, True]
+    found = parity.leaks(sound, sequences)
+    assert not any(leak.leaks for leak in found)
+    assert max(leak.allowed for leak in found) < 1e-3
+
+
 def test_stored_int8_does_not_leak(exported, artifact, sequences):
     quantized = recipe("dynamic-int8")(exported["gru"][1]).model
     assert not parity.is_dynamic([node.op_type for node in quantized.graph.node])
