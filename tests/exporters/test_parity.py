@@ -92,7 +92,7 @@ def test_where_shapes_may_move_an_answer_what_surroundings_hold_still_must_not(e
     quantized = artifact(recipe("dynamic-int8")(exported["lstm-wide-both"][1]).model)
     sound = artifact(exported["lstm-wide-both"][1])
     sound.rounding = quantized.rounding = 0.02
-    assert [leak.leaks for leak in parity.leaks(quantized, sequences)] == [True, True, True]
+    assert parity.leaks(quantized, sequences)[0].leaks
     found = parity.leaks(sound, sequences)
     assert not any(leak.leaks for leak in found)
     assert max(leak.allowed for leak in found) < 1e-3
