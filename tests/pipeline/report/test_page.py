@@ -223,3 +223,10 @@ def contrast(a: str, b: str) -> float:
 
     low, high = sorted((luminance(a), luminance(b)))
     return (high + 0.05) / (low + 0.05)
+
+
+def test_a_text_takes_a_series_colour_only_where_it_has_a_series(text: str) -> None:
+    """``fill: var(--c)`` without a ``--c`` is black, which nobody sees on a dark page."""
+    rules = re.findall(r"(svg text[^{]*)\{([^}]*var\(--c\)[^}]*)\}", text)
+    assert len(rules) == 6
+    assert all(re.search(r"\.s\d$", selector.strip()) for selector, _ in rules)
