@@ -71,16 +71,18 @@ def _of_other_tasks(budgets: Iterable[str], task: Any) -> Iterator[Unmeasured]:
     """Budgets on metrics of another kind of task."""
     options = task if isinstance(task, Mapping) else {"kind": task}
     try:
-        known = measured_by(str(options.get("kind")), bool(options.get("multilabel")))
+        kind, several = str(options.get("kind")), bool(options.get("multilabel"))
+        known, possible = measured_by(kind, several, bool(options.get("quantiles"))), measured_by(kind, several)
     except KeyError:
         return  # a kind that does not exist has its own fault
     for name in budgets:
         head, _, metric = name.partition(".")
         if head == SHARES.head and metric != "drop" and metric not in known:
-            close = nearest(metric, known)
-            rule = f"must be a metric of the task {options.get('kind')}: {', '.join(known)}"
-            meant = " or ".join(f"{head}.{one}" for one in close)
+            rule = f"must be a metric of the task {kind}: {', '.join(known)}"
+            meant = " or ".join(f"{head}.{one}" for one in nearest(metric, known))
             hint = f"did you mean: {meant}" if meant else f"its own is {head}.{known[0]}; or delete the budget"
+            if metric in possible:
+                hint = "it needs task.quantiles; or delete the budget"
             yield Unmeasured(("budgets", name), "config.metric", rule, metric, hint)
 
 

@@ -38,17 +38,21 @@ _MEASURED: dict[str, tuple[str, ...]] = {
     "regression": ("rmse", "mae", "r2"),
     "anomaly": ("auroc", "auprc", "false_alarms", "window_hits"),
 }
+_OF_QUANTILES = ("pinball", "coverage")
 
 
-def measured_by(kind: str, multilabel: bool = False) -> tuple[str, ...]:
+def measured_by(kind: str, multilabel: bool = False, quantiles: bool = True) -> tuple[str, ...]:
     """Names of what a task measures, its own metric first.
 
-    A forecast without quantiles has no ``pinball`` and ``coverage``; of tokens there is no ``marks_accuracy``, of marks
-    no ``perplexity`` and ``bits``: only the data can tell.
+    Of tokens there is no ``marks_accuracy``, of marks no ``perplexity`` and ``bits``: only the data can tell.
+
+    Args:
+        multilabel: several labels a sequence.
+        quantiles: whether a forecast answers with quantiles; without them it has no ``pinball`` and ``coverage``.
 
     >>> measured_by("regression")
     ('rmse', 'mae', 'r2')
     """
     if multilabel:
         return ("micro_f1", "macro_f1", "accuracy", "ece")
-    return _MEASURED[kind]
+    return tuple(name for name in _MEASURED[kind] if quantiles or name not in _OF_QUANTILES)
