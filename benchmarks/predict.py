@@ -78,39 +78,8 @@ def predict(
         faulty += _faulty(items, answer)
     assert found is not None  # there is a sequence at least
     if faulty:
-        raise _not_finite(asked.output, faulty, f"of {len(lengths)} ")
+        raise _not_finite(asked.output, faulty, len(lengths))
     return found
-
-
-def answers(
-    model: Path | str,
-    values: NDArray[Any],
-    offsets: NDArray[np.int64],
-    *,
-    batch_size: int = 64,
-    output: str | None = None,
-    provider: str = "cpu",
-    frames_name: str | None = None,
-    lengths_name: str = "lengths",
-) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
-    """The same batch by batch, for answers that do not fit into memory together.
-
-    Args:
-        as :func:`predict`.
-
-    Yields:
-        Which sequences (B,), and their answers (B, …) float32; those for every frame, (B, frames of the longest, …),
-        are zero behind a sequence's end.
-
-    Raises:
-        as :func:`predict`; NotFinite at the first batch with a faulty sequence.
-    """
-    asked = _open(model, provider, output, frames_name, lengths_name)
-    _lengths(asked, offsets, batch_size)
-    for items, answer in _run(asked, asked.form.rows(values), offsets, batch_size):
-        if faulty := _faulty(items, answer):
-            raise _not_finite(asked.output, faulty, "")
-        yield items, answer
 
 
 @dataclass(frozen=True)
@@ -201,9 +170,9 @@ def _faulty(items: NDArray[np.int64], answer: NDArray[np.float32]) -> list[int]:
     return [] if finite.all() else items[~finite].tolist()
 
 
-def _not_finite(output: str, faulty: list[int], among: str) -> NotFinite:
+def _not_finite(output: str, faulty: list[int], among: int) -> NotFinite:
     which = ", ".join(map(str, sorted(faulty)[:5])) + (" …" if len(faulty) > 5 else "")
-    return NotFinite(f"output {output!r} is not finite for {len(faulty)} {among}sequences: {which}")
+    return NotFinite(f"output {output!r} is not finite for {len(faulty)} of {among} sequences: {which}")
 
 
 def _check_ends(
