@@ -44,7 +44,7 @@ _REVISIONS = {
     "choose": 8,
     "quantize": 5,
     "select": 2,
-    "verify": 7,
+    "verify": 8,
     "bundle": 6,
     "evaluate": 4,
     "baseline": 2,

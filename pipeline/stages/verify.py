@@ -94,7 +94,7 @@ def _proofs(
     dynamic = parity.is_dynamic([node.op_type for node in onnx.load(path).graph.node])
     leaks = parity.leaks(artifact, sequences)
     tolerance = options["tolerances"]["float32"]
-    gaps.append(parity_inputs.against_defaults(path, artifact, sequences, tolerance))
+    gaps.append(parity_inputs.against_defaults(path, artifact, sequences, tolerance, dynamic))
     gaps += parity_inputs.against_non_finite(artifact, sequences, options["non_finite"], mean, tolerance)
     if not dynamic:
         gaps += [leak.as_gap() for leak in leaks]  # nothing in this graph excuses a leak

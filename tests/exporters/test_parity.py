@@ -5,7 +5,7 @@ import onnx
 import pytest
 import torch
 from onnx import numpy_helper
-from seqpress.exporters import parity
+from seqpress.exporters import parity, parity_inputs
 from seqpress.exporters.cleanup import to_bytes
 from seqpress.exporters.forms import InputForm, OutputForm
 from seqpress.exporters.quantize.registry import recipe
@@ -96,6 +96,15 @@ def test_where_shapes_may_move_an_answer_what_surroundings_hold_still_must_not(e
     found = parity.leaks(sound, sequences)
     assert not any(leak.leaks for leak in found)
     assert max(leak.allowed for leak in found) < 1e-3
+
+
+@pytest.mark.parametrize(("kind", "dynamic"), [("gru", False), ("lstm-wide-both", False), ("lstm-wide-both", True)])
+def test_threads_change_nothing_but_how_a_dynamic_batch_is_shared_out(exported, tmp_path, sequences, kind, dynamic):
+    model, path = exported[kind][1], tmp_path / "model.onnx"
+    path.write_bytes(to_bytes(recipe("dynamic-int8")(model).model if dynamic else model))
+    gap = parity_inputs.against_defaults(path, parity.Artifact(path), sequences, 1e-4, dynamic)
+    assert gap.passed
+    assert gap.case.endswith("one at a time") == dynamic
 
 
 def test_stored_int8_does_not_leak(exported, artifact, sequences):
