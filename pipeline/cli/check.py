@@ -83,8 +83,8 @@ def summary(config: "PipelineConfig", file: str) -> str:
 
 def _data(config: "PipelineConfig") -> str:
     data = config.data
-    validation = f"validation {data.validation.fraction:.0%} of training by {data.validation.by}"
-    test = f", test {data.test.fraction:.0%} by {data.test.by}" if data.test else ""
+    validation = f"validation {100 * data.validation.fraction:g}% of training by {data.validation.by}"
+    test = f", test {100 * data.test.fraction:g}% by {data.test.by}" if data.test else ""
     folds = f", fold {data.folds.index} of {data.folds.count} tests" if data.folds else ""
     return f"{data.source} {_origin(data)}, {validation}{test}{folds}"
 

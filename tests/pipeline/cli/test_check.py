@@ -49,7 +49,7 @@ def test_two_builds_of_onnxruntime_are_warned_about(compress, monkeypatch) -> No
 def test_the_other_cases_of_the_summary(compress, in_folder: Path) -> None:
     (in_folder / "p.yaml").write_text(
         "name: x\n"
-        "data: {source: npz, path: d.npz, test: {fraction: 0.25, by: group}}\n"
+        "data: {source: npz, path: d.npz, test: {fraction: 0.072, by: group}}\n"
         "teacher: {architecture: transformer, weights: t.safetensors}\n"
         "students: {a: {architecture: lstm, hidden: 8}}\n"
         "distill: {seeds: 1, control: false}\n"
@@ -62,7 +62,7 @@ def test_the_other_cases_of_the_summary(compress, in_folder: Path) -> None:
     answer = compress("check", "p.yaml")
     assert answer.code == 0
     for text in (
-        "npz d.npz, validation 20% of training by auto, test 25% by group",
+        "npz d.npz, validation 20% of training by auto, test 7.2% by group",
         "transformer: 2 layers × 64, 4 heads, from t.safetensors",
         "1 seed, no control",
         "trains     1 network\n",
