@@ -27,6 +27,9 @@ def apply(root: Node, override: str) -> list[Fault]:
     if not equals or not _PATH.fullmatch(path):
         hint = "for example:  --set distill.losses[0].temperature=4"
         return [Fault("config.override", origin, "must have the form path=value", "", hint)]
+    if _steps(path)[0] == "quick":  # done before any --set, so this would change nothing
+        hint = "set the value itself, such as --set teacher.train.epochs=2: it counts after what --quick does"
+        return [Fault("config.override", origin, "must not change the section quick", "", hint)]
     value, faults = parse(text, origin)
     if faults:
         return [replace(fault, where=origin) for fault in faults]
