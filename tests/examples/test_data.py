@@ -67,7 +67,7 @@ def test_char_lm_is_cut_in_time(load):
     window = int(data.train.lengths[0])
     assert len(data.vocabulary) == 66  # 65 characters and the unknown one
     last = [int(part.starts[-1]) + window for part in (data.train, data.validation)]
-    assert last[0] <= data.validation.starts[0] == 1_003_855 - 20_077
+    assert last[0] <= data.validation.starts[0] == 1_003_855 - 2_008
     assert last[1] <= data.test.starts[0] == 1_003_855  # 90 %, and one to be the first to foresee from
 
 
