@@ -42,7 +42,7 @@ def source_files(module: str, folder: Path, where: str) -> dict[str, Path]:
             found[name] = path
             queue += _imported(path, name)
     if module not in found:
-        rule = "must name a module beside the YAML file or an installed one"
+        rule = "must name a module of its folder or an installed one"
         raise ConfigError(Fault("module.missing", where, rule, repr(module)))
     return dict(sorted(found.items()))
 

@@ -127,7 +127,7 @@ def _network(request: Request, folder: Path) -> "nn.Module":
     import torch
     from torch import nn
 
-    entry = Entry(request.entry, folder.resolve(), "the command line")
+    entry = Entry(request.entry, folder.resolve(), "ENTRY")
     made = entry.call(arguments={})
     if not isinstance(made, nn.Module):
         rule = "must return a torch.nn.Module"
