@@ -55,9 +55,9 @@ class Labels:
     frame: Box
     taken: list[Box] = field(default_factory=list)
 
-    def place(self, text: str, x: float, y: float, bar: tuple[float, float]) -> tuple[float, float, str]:
+    def place(self, text: str, x: float, y: float, bar: tuple[float, float], strong: bool) -> tuple[float, float, str]:
         """Baseline position and text anchor for the point at (x, y) whose bar spans ``bar``, all in user units."""
-        wide = text_width(text)
+        wide = text_width(text, strong)
         ends = [(x + dx, at, anchor, 24) for at in (bar[0] - 6, bar[1] + 15) for dx, anchor in _ENDS]
         around = [(x + dx * r, y + dy * r + 4, anchor, r) for r in (10, 20, 34, 50) for dx, dy, anchor in _SPOTS]
         spots: list[tuple[float, float, float, str, Box]] = []
@@ -225,7 +225,7 @@ def _drawn(point: Point, x: scales.Scale, y: scales.Scale) -> list[Markup]:
 def _named(point: Point, x: scales.Scale, y: scales.Scale, labels: Labels) -> list[Markup]:
     at_x, at_y = x(point.x), y(point.y)
     bar = _bar(point, y)
-    text_x, text_y, anchor = labels.place(point.name, at_x, at_y, bar)
+    text_x, text_y, anchor = labels.place(point.name, at_x, at_y, bar, point.strong)
     parts = [label(point.name, text_x, text_y, anchor=anchor, class_="name strong" if point.strong else "name")]
     beyond = text_y < bar[0] or text_y - FONT > bar[1]
     if (abs(text_x - at_x) > 16 or abs(text_y - 4 - at_y) > 16) and not (beyond and abs(text_x - at_x) <= 6):

@@ -81,7 +81,7 @@ def test_slower_is_never_called_faster() -> None:
 def test_labels_of_close_points_do_not_overlap() -> None:
     labels = scatter.Labels(scatter.Box(0, 0, 440, 300))
     for i in range(5):
-        labels.place(f"student-{i}/dynamic-int8", 200 + 4 * i, 150 + 3 * i, (140.0, 165.0))
+        labels.place(f"student-{i}/dynamic-int8", 200 + 4 * i, 150 + 3 * i, (140.0, 165.0), bool(i % 2))
     boxes = labels.taken
     overlaps = [a.overlap(b) for i, a in enumerate(boxes) for b in boxes[:i]]
     assert max(overlaps) == 0
