@@ -73,11 +73,11 @@ class RunResult:
         return (self.wall_s - ideal_s) / self.wall_s if ideal_s else None
 
     def error(self) -> SeqpressError | None:
-        """All failures as one error of the worst kind among them, or None."""
+        """All failures as one error of the worst kind among them, or None. What several tasks say alike is said once."""
         if not self.failures:
             return None
         errors = sorted(self.failures.values(), key=_badness)
-        return type(errors[0])([fault for error in errors for fault in error.faults])
+        return type(errors[0])(list(dict.fromkeys(fault for error in errors for fault in error.faults)))
 
 
 def run(

@@ -43,6 +43,12 @@ def test_our_errors_cross_the_border_as_they_are(task, go):
     assert "log:" not in str(error)  # it was said on purpose, and in its author's words
 
 
+def test_what_several_tasks_say_alike_is_said_once(task, go):
+    result = go([task("r", "rejects"), task("again", "rejects", options={"name": "again"})])
+    assert len(result.failures) == 2
+    assert [fault.code for fault in result.error().faults] == ["data.empty", "data.b"]
+
+
 def test_a_class_of_the_users_own_becomes_a_stage_failure(task, go):
     error = go([task("r", "rejects_privately")]).failures["r"]
     assert type(error) is StageFailed
