@@ -73,7 +73,7 @@ class RunResult:
         return (self.wall_s - ideal_s) / self.wall_s if ideal_s else None
 
     def error(self) -> SeqpressError | None:
-        """All failures as one error of the worst kind among them, or None. What several tasks say alike is said once."""
+        """All failures as one error of the worst kind among them, or None; what several tasks say alike once."""
         if not self.failures:
             return None
         errors = sorted(self.failures.values(), key=_badness)
