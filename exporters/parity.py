@@ -226,8 +226,8 @@ def leaks(artifact: Artifact, sequences: Sequence[Inputs]) -> list[Leak]:
     """Probe whether neighbours in the batch, more padding, or frames after the end move an output.
 
     Each probe compares a call without those surroundings to one with them. Where the shape of a call alone may move an
-    answer (see :attr:`Artifact.rounding`), it compares two calls of one shape, with silence and with something loud in
-    those places: what they hold must not count at all.
+    answer (see :attr:`Artifact.rounding`), that finds no less than it allows; so two calls of one shape are compared as
+    well, with silence and with something loud in those places: what they hold must not count at all.
 
     Args:
         sequences: at least one; the first few are asked alone, beside loud neighbours, with padding behind, and cut in
@@ -239,25 +239,31 @@ def leaks(artifact: Artifact, sequences: Sequence[Inputs]) -> list[Leak]:
     # Neighbours much louder and longer than the probe: a scale shared over the batch must show.
     loud = [resize(_louder(form, sequence), 2 * len(sequence)) for sequence in reversed(probes)]
     halves = [max(form.least, len(sequence) // 2) for sequence in probes]
+    alone = [artifact.each([sequence])[0] for sequence in probes]
     beside = [artifact.each([sequence, *loud])[0] for sequence in probes]
+    padded = [artifact.each([sequence], extra=17 * form.hop)[0] for sequence in probes]
+    cut = [artifact.each([s[:half]])[0] for s, half in zip(probes, halves, strict=True)]
     before_more = [_with_more(artifact, s, half) for s, half in zip(probes, halves, strict=True)]
-    if artifact.rounding:
-        extra = [resize(sequence, len(sequence) + 17 * form.hop) for sequence in probes]
-        silent = [np.zeros_like(one) for one in loud]
-        alone = [artifact.each([sequence, *silent])[0] for sequence in probes]
-        padded = [_with_more(artifact, s, len(one)) for s, one in zip(extra, probes, strict=True)]
-        unpadded = [_with_more(artifact, s, len(one), silent=True) for s, one in zip(extra, probes, strict=True)]
-        cut = [_with_more(artifact, s, half, silent=True) for s, half in zip(probes, halves, strict=True)]
-    else:
-        alone = unpadded = [artifact.each([sequence])[0] for sequence in probes]
-        padded = [artifact.each([sequence], extra=17 * form.hop)[0] for sequence in probes]
-        cut = [artifact.each([s[:half]])[0] for s, half in zip(probes, halves, strict=True)]
-    allowed = _SURROUNDINGS_TOLERANCE * max(1.0, max(float(np.abs(one).max()) for one in alone))
-    return [
+    scale = max(1.0, max(float(np.abs(one).max()) for one in alone))
+    allowed = max(_SURROUNDINGS_TOLERANCE, artifact.rounding) * scale
+    found = [
         _leak("batch neighbours", _farthest(alone, beside), allowed),
-        _leak("padding", _farthest(unpadded, padded), allowed),
+        _leak("padding", _farthest(alone, padded), allowed),
         _leak("later frames", _farthest(cut, before_more), allowed),
     ]
+    if not artifact.rounding:
+        return found
+    silent = [artifact.each([sequence, *(np.zeros_like(one) for one in loud)])[0] for sequence in probes]
+    longer = [resize(sequence, len(sequence) + 17 * form.hop) for sequence in probes]
+    behind = [[_with_more(artifact, s, len(p), q) for s, p in zip(longer, probes, strict=True)] for q in (False, True)]
+    cut_silent = [_with_more(artifact, s, half, silent=True) for s, half in zip(probes, halves, strict=True)]
+    allowed = _SURROUNDINGS_TOLERANCE * scale
+    held = [
+        _leak("batch neighbours", _farthest(silent, beside), allowed),
+        _leak("padding", _farthest(*behind), allowed),
+        _leak("later frames", _farthest(cut_silent, before_more), allowed),
+    ]
+    return [shape if shape.leaks else content for shape, content in zip(found, held, strict=True)]
 
 
 def _has_static_int8(path: Path) -> bool:

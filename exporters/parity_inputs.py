@@ -50,8 +50,8 @@ def against_defaults(
     Args:
         tolerance: share of the largest logit.
         dynamic: whether activation scales come from the batch at hand. Threads share out the rows of a batch, so that
-            each has scales of its own; then the sequences are asked one at a time. That they depend on their
-            neighbours is what :func:`parity.leaks` tells.
+            each has scales of its own (two threads answer as one thread does to each half alone, to the bit); then
+            the sequences are asked one at a time. That they depend on their neighbours :func:`parity.leaks` tells.
     """
     quiet = ort.SessionOptions()
     quiet.log_severity_level = 3

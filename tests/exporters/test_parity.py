@@ -98,6 +98,17 @@ def test_where_shapes_may_move_an_answer_what_surroundings_hold_still_must_not(e
     assert max(leak.allowed for leak in found) < 1e-3
 
 
+def test_padding_that_is_counted_whatever_it_holds_is_a_leak_there_too(exported, artifact, sequences):
+    class Counting(parity.Artifact):
+        def logits(self, inputs, lengths):
+            return super().logits(inputs, lengths) + np.float32(inputs.shape[1])
+
+    counting = artifact(exported["gru"][1])
+    counting.__class__ = Counting
+    counting.rounding = 0.02
+    assert [leak.leaks for leak in parity.leaks(counting, sequences)] == [True, True, True]
+
+
 @pytest.mark.parametrize(("kind", "dynamic"), [("gru", False), ("lstm-wide-both", False), ("lstm-wide-both", True)])
 def test_threads_change_nothing_but_how_a_dynamic_batch_is_shared_out(exported, tmp_path, sequences, kind, dynamic):
     model, path = exported[kind][1], tmp_path / "model.onnx"
